@@ -1,0 +1,55 @@
+# Helpers for the project's libraries, tools and unit tests.
+
+# The headers that every MLIR-using file pays for are compiled once.
+set(ATTN_PCH_HEADERS
+    <mlir/Dialect/Arith/IR/Arith.h> <mlir/Dialect/Func/IR/FuncOps.h>
+    <mlir/Dialect/LLVMIR/LLVMDialect.h> <mlir/Dialect/SCF/IR/SCF.h>
+    <mlir/Dialect/Vector/IR/VectorOps.h> <mlir/IR/BuiltinOps.h>
+    <mlir/Pass/Pass.h>)
+set(_attn_pch_stub ${CMAKE_BINARY_DIR}/pch/AttnPCH.cpp)
+file(GENERATE OUTPUT ${_attn_pch_stub} CONTENT "// Carries the precompiled header.\n")
+add_library(AttnPCH OBJECT ${_attn_pch_stub})
+target_precompile_headers(AttnPCH PRIVATE ${ATTN_PCH_HEADERS})
+
+# attn_add_mlir_library(NAME SOURCES... [DEPENDS tablegen targets] [LINK libs])
+# A library over MLIR, with the shared precompiled header.
+function(attn_add_mlir_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_precompile_headers(${name} REUSE_FROM AttnPCH)
+  if(ARG_DEPENDS)
+    add_dependencies(${name} ${ARG_DEPENDS})
+  endif()
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
+endfunction()
+
+# attn_add_library(NAME SOURCES... [LINK libs]): a library that needs no MLIR
+# (it may use LLVM's support library).
+function(attn_add_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} LLVM)
+endfunction()
+
+# attn_add_tool(NAME SOURCES... [LINK libs])
+function(attn_add_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_precompile_headers(${name} REUSE_FROM AttnPCH)
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
+  set_target_properties(${name} PROPERTIES BUILD_RPATH ${LLVM_LIBRARY_DIR}
+                        INSTALL_RPATH ${LLVM_LIBRARY_DIR})
+endfunction()
+
+# attn_add_unittest(NAME SOURCES... [LINK libs]): a GoogleTest binary in
+# build/bin/unit, run by scripts/check.
+function(attn_add_unittest name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE ATTN_TEST_DIR="${ATTN_SOURCE_DIR}/test")
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/unit
+    BUILD_RPATH "${LLVM_LIBRARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()

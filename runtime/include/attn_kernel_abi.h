@@ -1,0 +1,144 @@
+/*===-- attn_kernel_abi.h - Between generated kernels and the runtime -----===*\
+|*
+|* Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+|*
+|*===----------------------------------------------------------------------===*
+|*
+|* The internal ABI: what a generated kernel reads and what the runtime hands
+|* it. Users call attn_runtime.h instead. The lowering (lib/Conversion/TileToCPU)
+|* takes the field offsets from this very header; a change here reaches both
+|* sides at once, and every change bumps ATTN_KERNEL_ABI_VERSION, which a
+|* kernel table carries and the runtime checks.
+|*
+|* Strides count elements of the tensor they belong to, never bytes, and are
+|* 64-bit. Positions and lengths count tokens.
+|*
+\*===----------------------------------------------------------------------===*/
+
+#ifndef ATTN_KERNEL_ABI_H
+#define ATTN_KERNEL_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ATTN_KERNEL_ABI_VERSION 1
+
+/** Element types of query, cache and output. */
+enum attn_dtype { ATTN_BF16 = 0, ATTN_F16 = 1, ATTN_F32 = 2 };
+
+/** Instruction levels of the CPU target, each containing the ones before.
+    avx2 means AVX2 + FMA + F16C; avx512 means F + BW + DQ + VL. */
+enum attn_isa {
+  ATTN_ISA_AVX2 = 0,
+  ATTN_ISA_AVX512 = 1,
+  ATTN_ISA_AVX512BF16 = 2,
+  ATTN_ISA_AMX = 3
+};
+
+/** How one block (page) of the cache is laid out; `p` is the page size.
+    ROW: K and V rows of `dim` contiguous elements at runtime token and head
+         strides: every engine's layout.
+    OWN: K of a (block, kv head) is `p` contiguous rows. V of a (block, kv head)
+         is, for 16-bit bf16, pair-interleaved [v_dim/16][p/2][16][2]: the two
+         tokens of a pair lie side by side, so a row of 64 bytes is one row of
+         an AMX B tile; for f16 and f32 it is `p` contiguous rows as K is. */
+enum attn_layout { ATTN_LAYOUT_ROW = 0, ATTN_LAYOUT_OWN = 1 };
+
+/** Arguments common to all work items of one call. Read only. */
+typedef struct attn_kernel_args {
+  const void *q; /**< [batch, q_len, q_heads, k_dim] at the strides below */
+  int64_t q_stride_batch, q_stride_token, q_stride_head;
+  const void *k; /**< cache base of K; an MLA latent row is K */
+  int64_t k_stride_block, k_stride_token, k_stride_head;
+  const void *v; /**< cache base of V; unused where V is a prefix of K */
+  int64_t v_stride_block, v_stride_token, v_stride_head;
+  int64_t page_size;  /**< tokens per block; >= 1 */
+  const float *sinks; /**< [q_heads] natural-log logits, or null */
+  void *out;          /**< [batch, q_len, q_heads, v_dim] at the strides below */
+  int64_t out_stride_batch, out_stride_token, out_stride_head;
+  float *lse; /**< [batch, q_len, q_heads] natural base, or null */
+  int64_t lse_stride_batch, lse_stride_token, lse_stride_head;
+  /** Partial states, one slot a work item: partial_out is
+      [slot][q_len][q_heads][v_dim] f32 (normalised within the slot),
+      partial_lse [slot][q_len][q_heads] (natural base, without the sink). */
+  float *partial_out;
+  float *partial_lse;
+} attn_kernel_args;
+
+/** One piece of work: some tokens of one request, for some kv heads. */
+typedef struct attn_work_item {
+  const int32_t *blocks; /**< the request's block ids; null: the block is `batch` */
+  int64_t batch;         /**< request index into q, out, lse */
+  int64_t seq_len;       /**< tokens of the request, including the q_len new ones */
+  int64_t token_begin;   /**< first token of this item */
+  int64_t token_end;     /**< one past the last token of this item; >= token_begin */
+  int64_t head_begin, head_end; /**< kv heads [begin, end) */
+  int64_t slot; /**< partial slot to write; -1: write out and lse directly */
+} attn_work_item;
+
+/** One merge: partial slots of one request into its output. */
+typedef struct attn_combine_item {
+  int64_t batch;
+  int64_t head_begin, head_end; /**< kv heads [begin, end) */
+  int64_t slot_begin;           /**< first slot */
+  int64_t slot_count;           /**< number of slots; 0 writes zeros and -inf */
+  int64_t slot_stride;          /**< distance between this request's slots, >= 1 */
+} attn_combine_item;
+
+/** Generated entry points. `scratch` is 64-byte aligned, of scratch_bytes,
+    private to the calling thread and of unspecified contents. */
+typedef void (*attn_kernel_fn)(const attn_kernel_args *, const attn_work_item *,
+                               void *scratch);
+typedef void (*attn_combine_fn)(const attn_kernel_args *,
+                                const attn_combine_item *, void *scratch);
+
+/** Bits of attn_kernel_desc::flags. */
+enum attn_kernel_flags {
+  ATTN_KERNEL_CAUSAL = 1u << 0,     /**< bottom-right aligned */
+  ATTN_KERNEL_SINKS = 1u << 1,      /**< reads attn_kernel_args::sinks */
+  ATTN_KERNEL_V_IN_K = 1u << 2,     /**< V is the first v_dim elements of K */
+  ATTN_KERNEL_SCORE_MOD = 1u << 3,  /**< a custom score region is compiled in */
+  ATTN_KERNEL_EMULATED = 1u << 4    /**< calls the x86 emulation library */
+};
+
+/** Compile-time facts of one kernel. */
+typedef struct attn_kernel_desc {
+  uint32_t struct_size; /**< sizeof(attn_kernel_desc) */
+  uint32_t flags;       /**< attn_kernel_flags */
+  const char *name;
+  int32_t isa;    /**< attn_isa the code needs */
+  int32_t dtype;  /**< attn_dtype of q, cache, out */
+  int32_t layout; /**< attn_layout */
+  int32_t q_heads, kv_heads, k_dim, v_dim;
+  int32_t q_len;   /**< query tokens per request */
+  int32_t kv_tile; /**< tokens per inner step */
+  int32_t page_multiple; /**< page_size must be a multiple of this; 1: any */
+  int64_t window;  /**< tokens seen to the left incl. the current; 0: unlimited */
+  float scale;     /**< on the raw logit */
+  float softcap;   /**< 0: none */
+  int64_t scratch_bytes; /**< per thread */
+  attn_kernel_fn kernel;
+  attn_combine_fn combine;
+} attn_kernel_desc;
+
+/** What a pack or a JIT session hands the runtime. */
+typedef struct attn_kernel_table {
+  uint32_t abi_version; /**< ATTN_KERNEL_ABI_VERSION */
+  uint32_t num_kernels;
+  const attn_kernel_desc *kernels;
+} attn_kernel_table;
+
+/** Symbol that a pack's shared library exports:
+    const attn_kernel_table *attn_pack_table(void). */
+#define ATTN_PACK_TABLE_SYMBOL "attn_pack_table"
+typedef const attn_kernel_table *(*attn_pack_table_fn)(void);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ATTN_KERNEL_ABI_H */
