@@ -31,11 +31,10 @@ function(attn_add_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LINK} LLVM)
 endfunction()
 
-# attn_add_tool(NAME SOURCES... [LINK libs])
+# attn_add_tool(NAME SOURCES... [LINK libs]): a thin main over the libraries.
 function(attn_add_tool name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
-  target_precompile_headers(${name} REUSE_FROM AttnPCH)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
   set_target_properties(${name} PROPERTIES BUILD_RPATH ${LLVM_LIBRARY_DIR}
                         INSTALL_RPATH ${LLVM_LIBRARY_DIR})

@@ -1,0 +1,124 @@
+//===- TileDialect.td - The tile dialect -------------------*- tablegen -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TILE_DIALECT_TD
+#define TILE_DIALECT_TD
+
+include "mlir/IR/DialectBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+def Tile_Dialect : Dialect {
+  let name = "tile";
+  let summary = "One attention kernel, as a work item streaming over KV tiles";
+  let description = [{
+    A kernel seen as one work item: the query rows of one KV head (group ×
+    query tokens, packed) against a range of cached tokens, tile by tile. The
+    ops say *what* is computed per tile; `#tile.schedule` says *how*, and every
+    target lowers the same ops its own way. Online softmax, masking, split and
+    merge are written here, once, and nowhere else.
+
+    Row `r` of a tile is query token `r / group` and query head
+    `kv_head * group + r % group`. Scores are kept in base-2 logarithms, so the
+    exponential is exp2.
+  }];
+  let cppNamespace = "::attn::tile";
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+}
+
+class Tile_Attr<string name, string attrMnemonic> : AttrDef<Tile_Dialect, name> {
+  let mnemonic = attrMnemonic;
+}
+
+class Tile_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::attn::tile";
+  let genSpecializedAttr = 0;
+}
+
+def Tile_Engine : Tile_Enum<"Engine", "What multiplies", [
+    I32EnumAttrCase<"Fma", 0, "fma">,
+    I32EnumAttrCase<"DpBf16", 1, "dpbf16">,
+    I32EnumAttrCase<"Amx", 2, "amx">]>;
+
+def Tile_CacheLayout : Tile_Enum<"CacheLayout", "Layout of a cache block", [
+    I32EnumAttrCase<"Row", 0, "row">, I32EnumAttrCase<"Own", 1, "own">]>;
+
+def Tile_Reduction : Tile_Enum<"Reduction", "How a map reduces its columns", [
+    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Add", 1, "add">]>;
+
+def Tile_CoordKind : Tile_Enum<"CoordKind", "A coordinate of a tile element", [
+    I32EnumAttrCase<"Batch", 0, "batch">, I32EnumAttrCase<"Head", 1, "head">,
+    I32EnumAttrCase<"Query", 2, "query">, I32EnumAttrCase<"Key", 3, "key">,
+    I32EnumAttrCase<"KeyEnd", 4, "key_end">]>;
+
+class Tile_EnumAttr<EnumInfo enum, string attrMnemonic>
+    : EnumAttr<Tile_Dialect, enum, attrMnemonic>;
+def Tile_ReductionAttr : Tile_EnumAttr<Tile_Reduction, "reduction">;
+def Tile_CoordKindAttr : Tile_EnumAttr<Tile_CoordKind, "coord_kind"> {
+  let assemblyFormat = "$value";
+}
+
+def Tile_CacheAttr : Tile_Attr<"Cache", "cache"> {
+  let summary = "What a kernel knows of the cache at compile time";
+  let description = [{
+    KV heads, the widths of K and V rows, element type and block layout.
+    `v_in_k` says that V is the first `v` elements of K (an MLA latent row), so
+    the row is read once. Strides, page size and pool are run-time values.
+
+    Constraints: (E1) positive extents; (E2) `v_in_k` needs `v <= k`.
+  }];
+  let parameters = (ins "int64_t":$heads, "int64_t":$k, "int64_t":$v,
+                        "::mlir::Type":$element,
+                        EnumParameter<Tile_CacheLayout>:$layout, "bool":$v_in_k);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_ScheduleAttr : Tile_Attr<"Schedule", "schedule"> {
+  let summary = "How a target runs a kernel";
+  let description = [{
+    Written by the select passes, or by hand to test a lowering alone; the
+    lowerings read it and decide nothing.
+
+    - `engine`: what multiplies (`fma`: vector FMA after conversion to f32;
+      `dpbf16`: vdpbf16ps; `amx`: tdpbf16ps);
+    - `vector`: f32 lanes of a vector register, 8 or 16;
+    - `kv_tile`: tokens per step of the stream;
+    - `prefetch`: distance in bytes of the software prefetch, 0: none;
+    - `exp2_degree`: degree of the exp2 polynomial (3 for weights that are
+      rounded to bf16 anyway, 6 for f32).
+
+    Constraints: (S1) vector is 8 or 16; (S2) kv_tile is a positive multiple of
+    `vector`, and of 32 for amx and dpbf16; (S3) prefetch is not negative;
+    (S4) exp2_degree is 3 to 7; (S5) amx and dpbf16 need vector = 16.
+  }];
+  let parameters = (ins EnumParameter<Tile_Engine>:$engine, "int64_t":$vector,
+                        "int64_t":$kv_tile, "int64_t":$prefetch,
+                        "int64_t":$exp2_degree);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_TileType : TypeDef<Tile_Dialect, "Tile"> {
+  let mnemonic = "tile";
+  let summary = "A matrix of one work item";
+  let description = [{
+    Rows × columns of an element type. Where it lives (registers, L1 scratch,
+    shared memory) and in which order is the target's business.
+
+    ```mlir
+    !tile.tile<4x64xf32>
+    ```
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$cols, "::mlir::Type":$elementType);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+#endif // TILE_DIALECT_TD

@@ -1,0 +1,347 @@
+//===- TileOps.td - Operations of the tile dialect ---------*- tablegen -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TILE_OPS_TD
+#define TILE_OPS_TD
+
+include "TileDialect.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Tile_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Tile_Dialect, mnemonic, traits>;
+
+def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
+                                       SingleBlock]> {
+  let summary = "The work of one KV head over one range of tokens";
+  let description = [{
+    `rows = group × q_len` query rows of one KV head meet the tokens of the work
+    item. The target adds the loops over KV heads and tiles around the body.
+    `schedule` is written by a select pass; lowering without one is an error.
+    `combine` marks the kernel that merges partial states instead of streaming
+    the cache.
+
+    Constraints: (N1) group and q_len positive; (N2) element types bf16, f16 or
+    f32 in `cache`.
+
+    Example:
+    ```mlir
+    tile.kernel @decode {group = 4 : i64, q_len = 1 : i64,
+        cache = #tile.cache<heads = 8, k = 128, v = 128, element = bf16,
+                            layout = row, v_in_k = false>} {
+      %q = tile.query : !tile.tile<4x128xbf16>
+      ...
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$group, I64Attr:$q_len,
+      Tile_CacheAttr:$cache, OptionalAttr<Tile_ScheduleAttr>:$schedule,
+      UnitAttr:$combine, DefaultValuedAttr<F32Attr, "1.0f">:$scale,
+      DefaultValuedAttr<F32Attr, "0.0f">:$softcap, DefaultValuedAttr<I64Attr, "0">:$window,
+      UnitAttr:$causal, UnitAttr:$sinks, UnitAttr:$score_mod);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Query rows per KV head.
+    int64_t getRows() { return getGroup() * getQLen(); }
+  }];
+}
+
+def Tile_QueryOp : Tile_Op<"query", [Pure]> {
+  let summary = "The query rows of the work item";
+  let description = [{
+    `group × q_len` rows of K's width.
+
+    ```mlir
+    %q = tile.query : !tile.tile<4x128xbf16>
+    ```
+  }];
+  let results = (outs Tile_TileType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Tile_SinkOp : Tile_Op<"sink", [Pure]> {
+  let summary = "The attention sink of each row";
+  let description = [{
+    One natural-log logit per row: `sinks[head]`.
+
+    ```mlir
+    %s = tile.sink : !tile.tile<4x1xf32>
+    ```
+  }];
+  let results = (outs Tile_TileType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Tile_ConstantOp : Tile_Op<"constant", [Pure]> {
+  let summary = "A tile of one value";
+  let description = [{
+    ```mlir
+    %m = tile.constant -1.0e30 : !tile.tile<4x1xf32>
+    ```
+  }];
+  let arguments = (ins F32Attr:$value);
+  let results = (outs Tile_TileType:$result);
+  let hasCustomAssemblyFormat = 1;
+}
+
+class Tile_StreamBase<string mnemonic> : Tile_Op<mnemonic, [SingleBlock,
+    AllTypesMatch<["inits", "results"]>]> {
+  let arguments = (ins Variadic<Tile_TileType>:$inits);
+  let results = (outs Variadic<Tile_TileType>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Tile_StreamOp : Tile_StreamBase<"stream"> {
+  let summary = "Walk the tokens of the work item, tile by tile";
+  let description = [{
+    The body sees one tile of K (`kv_tile × k`), one of V (`kv_tile × v`; the
+    prefix of K where the cache says so) and the carried tiles, and yields the
+    next ones. Tokens past the end of the range hold anything in K (mask them)
+    and zeros in V.
+
+    Constraints: (T1) the block takes K, V and the carried tiles; (T2) it yields
+    the carried types.
+
+    ```mlir
+    %r:3 = tile.stream (%k, %v) : (!tile.tile<64x128xbf16>, !tile.tile<64x128xbf16>)
+           iter(%m = %m0, %l = %l0, %a = %a0) : (...) { ... tile.yield %m1, %l1, %a1 }
+    ```
+  }];
+}
+
+def Tile_PartialsOp : Tile_StreamBase<"partials"> {
+  let summary = "Walk the partial states of a request, in slot order";
+  let description = [{
+    The body sees a partial output (`rows × v`, f32, normalised), its natural
+    log-sum-exp (`rows × 1`, f32) and the carried tiles.
+
+    Constraints: T1 and T2 as for `tile.stream`, with the output and the
+    log-sum-exp in the place of K and V.
+  }];
+}
+
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator]> {
+  let summary = "Ends a tile region";
+  let description = [{
+    ```mlir
+    tile.yield %m1, %l1, %a1 : !tile.tile<4x1xf32>, ...
+    ```
+  }];
+  let arguments = (ins Variadic<AnyType>:$operands);
+  let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
+}
+
+def Tile_DotOp : Tile_Op<"dot", [Pure]> {
+  let summary = "Query rows times the transposed K tile";
+  let description = [{
+    `result[r, t] = sum_d q[r, d] * k[t, d]`, accumulated in f32.
+
+    Constraints: (U1) `R×D`, `T×D` → `R×T` f32, element types of q and k equal.
+
+    ```mlir
+    %s = tile.dot %q, %k : (!tile.tile<4x128xbf16>, !tile.tile<64x128xbf16>) -> !tile.tile<4x64xf32>
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$q, Tile_TileType:$k);
+  let results = (outs Tile_TileType:$result);
+  let assemblyFormat = "$q `,` $k attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Tile_DotAccOp : Tile_Op<"dot_acc", [Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "Rescale the accumulator and add weights times V";
+  let description = [{
+    `result[r, d] = alpha[r] * acc[r, d] + sum_t p[r, t] * v[t, d]` in f32.
+
+    Constraints: (V1) p `R×T`, v `T×D`, acc `R×D` f32, alpha `R×1` f32.
+
+    ```mlir
+    %a1 = tile.dot_acc %p, %v, %a, %alpha : (...) -> !tile.tile<4x128xf32>
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$p, Tile_TileType:$v, Tile_TileType:$acc,
+                       Tile_TileType:$alpha);
+  let results = (outs Tile_TileType:$result);
+  let assemblyFormat = "$p `,` $v `,` $acc `,` $alpha attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Tile_ScoreOp : Tile_Op<"score", [Pure]> {
+  let summary = "Raw logits to masked scores in base 2";
+  let description = [{
+    In this order: times `scale`; soft-cap; the score region; times log2(e);
+    -inf where the mask hides the key or the key lies at or past the end of the
+    work item. The region takes (score, batch, query head, query position, key
+    position) as `attn.attend`'s does. `no_mask` is for scores that are not over
+    keys (partial states).
+
+    Expanded by `tile-expand` together with the `tile.online_softmax` that reads
+    it.
+
+    ```mlir
+    %x = tile.score %s {scale = 0.088 : f32, causal} : !tile.tile<4x64xf32>
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$input, F32Attr:$scale,
+      DefaultValuedAttr<F32Attr, "0.0f">:$softcap, UnitAttr:$causal,
+      DefaultValuedAttr<I64Attr, "0">:$window, UnitAttr:$no_mask);
+  let results = (outs Tile_TileType:$result);
+  let regions = (region AnyRegion:$region);
+  let assemblyFormat = "$input attr-dict (`region` $region^)? `:` type($input) `->` type($result)";
+}
+
+def Tile_OnlineSoftmaxOp : Tile_Op<"online_softmax", [Pure]> {
+  let summary = "One step of the online softmax";
+  let description = [{
+    With `x` the scores in base 2 and `(m, l)` the running maximum and sum
+    (Milakov and Gimelshein, arXiv 1805.02867), the maximum moved only where it
+    grows by more than `threshold` (lazy rescaling as in FlashAttention-4: the
+    weights stay below 2^threshold):
+
+    ```
+    M      = max_t x[t];  m1 = M > m + threshold ? M : m
+    alpha  = exp2(m - m1)
+    p[t]   = exp2(x[t] - m1)
+    l1     = alpha * l + sum_t p[t]
+    ```
+
+    The running maximum starts at -1e30, which no finite score reaches, so a
+    fully masked row keeps l = 0 and no NaN arises.
+
+    ```mlir
+    %p, %m1, %l1, %alpha = tile.online_softmax %x, %m, %l {threshold = 8.0 : f32} : (...) -> (...)
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$score, Tile_TileType:$m, Tile_TileType:$l,
+      DefaultValuedAttr<F32Attr, "8.0f">:$threshold);
+  let results = (outs Tile_TileType:$p, Tile_TileType:$m_next,
+      Tile_TileType:$l_next, Tile_TileType:$alpha);
+  let assemblyFormat = "$score `,` $m `,` $l attr-dict `:` functional-type(operands, results)";
+}
+
+def Tile_NormalizeOp : Tile_Op<"normalize", [Pure]> {
+  let summary = "Running state to output and log-sum-exp";
+  let description = [{
+    `out = acc / l`, `lse = (m + log2 l) * ln 2`; where l = 0, out = 0 and
+    lse = -inf. Expanded by `tile-expand`.
+
+    ```mlir
+    %o, %lse = tile.normalize %acc, %m, %l : (...) -> (...)
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$acc, Tile_TileType:$m, Tile_TileType:$l);
+  let results = (outs Tile_TileType:$out, Tile_TileType:$lse);
+  let assemblyFormat = "$acc `,` $m `,` $l attr-dict `:` functional-type(operands, results)";
+}
+
+def Tile_ApplySinkOp : Tile_Op<"apply_sink", [Pure, AllTypesMatch<["out", "result"]>]> {
+  let summary = "The sink, as an epilogue";
+  let description = [{
+    A sink adds exp(sink) to the denominator only:
+    `result = out * 1 / (1 + exp(sink - lse))`; exact, and applied once, after
+    all partial states are merged. The log-sum-exp stays without the sink.
+    Expanded by `tile-expand`.
+
+    ```mlir
+    %o1 = tile.apply_sink %o, %lse, %sink : (...) -> !tile.tile<4x128xf32>
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$out, Tile_TileType:$lse, Tile_TileType:$sink);
+  let results = (outs Tile_TileType:$result);
+  let assemblyFormat = "$out `,` $lse `,` $sink attr-dict `:` functional-type(operands, results)";
+}
+
+def Tile_MapOp : Tile_Op<"map", [Pure]> {
+  let summary = "Element-wise over tiles, with reductions over columns";
+  let description = [{
+    Runs a scalar region over all elements of the largest input; inputs of one
+    column are broadcast over the columns. The region yields one value per
+    result; the last `reductions` results are `R×1` tiles that hold the maximum
+    or the sum over the columns. The region sees scalars of the inputs' element
+    type (f32 for narrower floats) and `tile.coord`.
+
+    Constraints: (W1) inputs have the same rows, and the columns of the largest
+    or one; (W2) results match; (W3) reductions are f32 and there are no more
+    than results.
+
+    ```mlir
+    %p, %sum = tile.map (%x, %m) reductions [add] : (...) -> (...) {
+    ^bb0(%a: f32, %b: f32):
+      %d = arith.subf %a, %b : f32
+      %e = math.exp2 %d : f32
+      tile.yield %e, %e : f32, f32
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Tile_TileType>:$inputs,
+      TypedArrayAttrBase<Tile_ReductionAttr, "reductions">:$reductions);
+  let results = (outs Variadic<Tile_TileType>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "`(` $inputs `)` `reductions` $reductions attr-dict `:` functional-type($inputs, $results) $body";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Number of results that are elementwise, before the reductions.
+    unsigned getNumElementwise() {
+      return getNumResults() - getReductions().size();
+    }
+    /// The extent that the region runs over.
+    TileType getDomain();
+  }];
+}
+
+def Tile_CoordOp : Tile_Op<"coord", [Pure]> {
+  let summary = "A coordinate of the current element";
+  let description = [{
+    Inside `tile.map`: `batch`, `head` (query head), `query` (absolute position
+    of the query token), `key` (absolute position of the cached token) or
+    `key_end` (one past the last token of the work item).
+
+    ```mlir
+    %j = tile.coord key : i32
+    ```
+  }];
+  let arguments = (ins Tile_CoordKindAttr:$kind);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$kind attr-dict `:` type($result)";
+}
+
+def Tile_StorePartialOp : Tile_Op<"store_partial", []> {
+  let summary = "Write a partial state, where the work item asks for one";
+  let description = [{
+    Into the item's slot; nothing where the item writes its output directly.
+
+    ```mlir
+    tile.store_partial %o, %lse : !tile.tile<4x128xf32>, !tile.tile<4x1xf32>
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$out, Tile_TileType:$lse);
+  let assemblyFormat = "$out `,` $lse attr-dict `:` type($out) `,` type($lse)";
+}
+
+def Tile_StoreOp : Tile_Op<"store", []> {
+  let summary = "Write the output and the log-sum-exp";
+  let description = [{
+    Rounded to the cache's element type (nearest even). Nothing where the work
+    item writes a partial state; the log-sum-exp only where the caller gave a
+    place for it.
+
+    ```mlir
+    tile.store %o, %lse : !tile.tile<4x128xf32>, !tile.tile<4x1xf32>
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$out, Tile_TileType:$lse);
+  let assemblyFormat = "$out `,` $lse attr-dict `:` type($out) `,` type($lse)";
+}
+
+#endif // TILE_OPS_TD

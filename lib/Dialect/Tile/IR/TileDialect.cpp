@@ -1,0 +1,98 @@
+//===- TileDialect.cpp - Registration of the tile dialect -------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Tile/IR/Tile.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace attn::tile;
+
+#include "attn/Dialect/Tile/IR/TileDialect.cpp.inc"
+
+#include "attn/Dialect/Tile/IR/TileEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "attn/Dialect/Tile/IR/TileAttrs.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "attn/Dialect/Tile/IR/TileTypes.cpp.inc"
+
+void TileDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "attn/Dialect/Tile/IR/TileAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "attn/Dialect/Tile/IR/TileTypes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "attn/Dialect/Tile/IR/TileOps.cpp.inc"
+      >();
+}
+
+LogicalResult CacheAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                int64_t heads, int64_t k, int64_t v,
+                                Type element, CacheLayout, bool vInK) {
+  if (heads <= 0 || k <= 0 || v <= 0) // E1
+    return emitError() << "cache extents must be positive";
+  if (vInK && v > k) // E2
+    return emitError() << "V cannot be a prefix of a narrower K";
+  return success();
+}
+
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   Engine engine, int64_t vector,
+                                   int64_t kvTile, int64_t prefetch,
+                                   int64_t exp2Degree) {
+  if (vector != 8 && vector != 16) // S1
+    return emitError() << "vector must be 8 or 16, got " << vector;
+  int64_t step = engine == Engine::Fma ? vector : 32;
+  if (kvTile <= 0 || kvTile % step) // S2
+    return emitError() << "kv_tile must be a positive multiple of " << step
+                       << ", got " << kvTile;
+  if (prefetch < 0) // S3
+    return emitError() << "prefetch must not be negative";
+  if (exp2Degree < 3 || exp2Degree > 7) // S4
+    return emitError() << "exp2_degree must be 3 to 7, got " << exp2Degree;
+  if (engine != Engine::Fma && vector != 16) // S5
+    return emitError() << "engine " << stringifyEngine(engine)
+                       << " needs vector = 16";
+  return success();
+}
+
+LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t rows, int64_t cols, Type elementType) {
+  if (rows <= 0 || cols <= 0)
+    return emitError() << "tile extents must be positive";
+  if (!elementType.isF32() && !elementType.isF16() && !elementType.isBF16())
+    return emitError() << "tile elements are bf16, f16 or f32";
+  return success();
+}
+
+Type TileType::parse(AsmParser &parser) {
+  SmallVector<int64_t, 2> shape;
+  Type element;
+  if (parser.parseLess() ||
+      parser.parseDimensionList(shape, /*allowDynamic=*/false) ||
+      parser.parseType(element) || parser.parseGreater())
+    return {};
+  if (shape.size() != 2) {
+    parser.emitError(parser.getNameLoc(), "a tile has two extents");
+    return {};
+  }
+  return parser.getChecked<TileType>(parser.getContext(), shape[0], shape[1],
+                                     element);
+}
+
+void TileType::print(AsmPrinter &printer) const {
+  printer << "<" << getRows() << "x" << getCols() << "x" << getElementType()
+          << ">";
+}

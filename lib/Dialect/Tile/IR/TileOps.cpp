@@ -1,0 +1,190 @@
+//===- TileOps.cpp - Verifiers and assembly of the tile operations *- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Tile/IR/Tile.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace attn::tile;
+
+#define GET_OP_CLASSES
+#include "attn/Dialect/Tile/IR/TileOps.cpp.inc"
+
+static TileType tileType(Value value) { return cast<TileType>(value.getType()); }
+
+LogicalResult KernelOp::verify() {
+  if (getGroup() <= 0 || getQLen() <= 0) // N1
+    return emitOpError("group and q_len must be positive");
+  Type element = getCache().getElement();
+  if (!element.isBF16() && !element.isF16() && !element.isF32()) // N2
+    return emitOpError("cache elements must be bf16, f16 or f32");
+  return success();
+}
+
+ParseResult ConstantOp::parse(OpAsmParser &parser, OperationState &result) {
+  double value;
+  Type type;
+  if (parser.parseFloat(value) ||
+      parser.parseOptionalAttrDict(result.attributes) ||
+      parser.parseColonType(type))
+    return failure();
+  result.addAttribute("value", parser.getBuilder().getF32FloatAttr(value));
+  result.addTypes(type);
+  return success();
+}
+
+void ConstantOp::print(OpAsmPrinter &printer) {
+  printer << " ";
+  printer.printFloat(getValue());
+  printer.printOptionalAttrDict((*this)->getAttrs(), {"value"});
+  printer << " : " << getType();
+}
+
+//===----------------------------------------------------------------------===//
+// Streams:  `tile.stream (%k, %v) : (K, V) iter(%a = %x, ...) : (T, ...) {...}`
+//===----------------------------------------------------------------------===//
+
+static ParseResult parseStream(OpAsmParser &parser, OperationState &result) {
+  SmallVector<OpAsmParser::Argument> args;
+  SmallVector<OpAsmParser::UnresolvedOperand> inits;
+  SmallVector<Type> argTypes, initTypes;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseArgumentList(args, OpAsmParser::Delimiter::Paren) ||
+      parser.parseColon() || parser.parseLParen() ||
+      parser.parseTypeList(argTypes) || parser.parseRParen() ||
+      parser.parseKeyword("iter"))
+    return failure();
+  auto parseInit = [&]() {
+    return failure(parser.parseArgument(args.emplace_back()) ||
+                   parser.parseEqual() ||
+                   parser.parseOperand(inits.emplace_back()));
+  };
+  if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren,
+                                     parseInit) ||
+      parser.parseColon() || parser.parseLParen() ||
+      parser.parseTypeList(initTypes) || parser.parseRParen() ||
+      parser.parseOptionalAttrDictWithKeyword(result.attributes))
+    return failure();
+  argTypes.append(initTypes);
+  if (argTypes.size() != args.size())
+    return parser.emitError(loc, "expected a type for each argument");
+  for (auto [arg, type] : llvm::zip(args, argTypes))
+    arg.type = type;
+  if (parser.parseRegion(*result.addRegion(), args) ||
+      parser.resolveOperands(inits, initTypes, loc, result.operands))
+    return failure();
+  result.addTypes(initTypes);
+  return success();
+}
+
+template <typename OpT>
+static void printStream(OpT op, OpAsmPrinter &printer) {
+  Block::BlockArgListType args = op.getBody().front().getArguments();
+  printer << " (";
+  llvm::interleaveComma(args.take_front(2), printer,
+                        [&](BlockArgument arg) { printer << arg; });
+  printer << ") : (";
+  llvm::interleaveComma(args.take_front(2), printer,
+                        [&](BlockArgument arg) { printer << arg.getType(); });
+  printer << ") iter(";
+  llvm::interleaveComma(
+      llvm::zip(args.drop_front(2), op.getInits()), printer, [&](auto pair) {
+        printer << std::get<0>(pair) << " = " << std::get<1>(pair);
+      });
+  printer << ") : (";
+  llvm::interleaveComma(op.getInits().getTypes(), printer);
+  printer << ") ";
+  printer.printOptionalAttrDictWithKeyword(op->getAttrs());
+  printer.printRegion(op.getBody(), /*printEntryBlockArgs=*/false);
+}
+
+template <typename OpT>
+static LogicalResult verifyStream(OpT op) {
+  Block &block = op.getBody().front();
+  if (block.getNumArguments() != op.getInits().size() + 2 ||
+      TypeRange(block.getArgumentTypes()).drop_front(2) !=
+          TypeRange(op.getInits())) // T1
+    return op.emitOpError("the block takes two tiles and the carried ones");
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  if (!yield || yield.getOperandTypes() != op.getResultTypes()) // T2
+    return op.emitOpError("the body must yield the carried types");
+  return success();
+}
+
+ParseResult StreamOp::parse(OpAsmParser &parser, OperationState &result) {
+  return parseStream(parser, result);
+}
+void StreamOp::print(OpAsmPrinter &printer) { printStream(*this, printer); }
+LogicalResult StreamOp::verify() { return verifyStream(*this); }
+
+ParseResult PartialsOp::parse(OpAsmParser &parser, OperationState &result) {
+  return parseStream(parser, result);
+}
+void PartialsOp::print(OpAsmPrinter &printer) { printStream(*this, printer); }
+LogicalResult PartialsOp::verify() { return verifyStream(*this); }
+
+//===----------------------------------------------------------------------===//
+// Products and maps
+//===----------------------------------------------------------------------===//
+
+LogicalResult DotOp::verify() {
+  TileType q = tileType(getQ()), k = tileType(getK()), r = getResult().getType();
+  if (q.getCols() != k.getCols() || r.getRows() != q.getRows() ||
+      r.getCols() != k.getRows() || !r.getElementType().isF32() ||
+      q.getElementType() != k.getElementType()) // U1
+    return emitOpError("needs RxD and TxD of one element type, and RxT of f32");
+  return success();
+}
+
+LogicalResult DotAccOp::verify() {
+  TileType p = tileType(getP()), v = tileType(getV());
+  TileType acc = getResult().getType(), alpha = tileType(getAlpha());
+  if (p.getCols() != v.getRows() || acc.getRows() != p.getRows() ||
+      acc.getCols() != v.getCols() || !acc.getElementType().isF32() ||
+      alpha.getRows() != p.getRows() || alpha.getCols() != 1) // V1
+    return emitOpError("needs p RxT, v TxD, acc RxD of f32 and alpha Rx1");
+  return success();
+}
+
+TileType MapOp::getDomain() {
+  TileType domain;
+  for (Value input : getInputs())
+    if (!domain || tileType(input).getCols() > domain.getCols())
+      domain = tileType(input);
+  return domain;
+}
+
+LogicalResult MapOp::verify() {
+  TileType domain = getDomain();
+  if (!domain)
+    return emitOpError("needs an input");
+  for (Value input : getInputs()) {
+    TileType type = tileType(input);
+    if (type.getRows() != domain.getRows() ||
+        (type.getCols() != domain.getCols() && type.getCols() != 1)) // W1
+      return emitOpError("input ") << type << " does not broadcast to "
+                                   << domain;
+  }
+  if (getReductions().size() > getNumResults()) // W3
+    return emitOpError("has more reductions than results");
+  for (auto [i, result] : llvm::enumerate(getResults())) {
+    TileType type = tileType(result);
+    bool reduced = i >= getNumElementwise();
+    if (type.getRows() != domain.getRows() ||
+        type.getCols() != (reduced ? 1 : domain.getCols()) ||
+        (reduced && !type.getElementType().isF32())) // W2, W3
+      return emitOpError("result #") << i << " of " << type
+                                     << " does not match " << domain;
+  }
+  Block &block = getBody().front();
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  if (block.getNumArguments() != getInputs().size() || !yield ||
+      yield.getNumOperands() != getNumResults())
+    return emitOpError("the region takes a scalar an input and yields a scalar "
+                       "a result");
+  return success();
+}
