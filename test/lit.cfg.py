@@ -1,0 +1,51 @@
+# Copyright 2026 the attn project authors.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The lit suites of the project, run by `ninja check-attn-lit`.
+
+Run one directory or file with `lit -v build/test --filter Dialect/Attn`.
+"""
+
+import os
+
+import lit.formats
+
+config.name = "attn"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test", ".json"]
+config.excludes = ["Unit", "Inputs", "models"]
+config.test_source_root = os.path.join(config.attn_source_dir, "test")
+config.test_exec_root = os.path.join(config.attn_build_dir, "test")
+
+# Our tools, then LLVM's (FileCheck, not, count, split-file, mlir-opt, ...).
+tools_dir = os.path.join(config.attn_build_dir, "bin")
+config.environment["PATH"] = os.pathsep.join(
+    [tools_dir, config.llvm_tools_dir, config.environment["PATH"]]
+)
+config.substitutions.append(("%attn_src", config.attn_source_dir))
+config.substitutions.append(("%attn_build", config.attn_build_dir))
+config.substitutions.append(("%models", os.path.join(config.test_source_root, "models")))
+
+# `REQUIRES: attn-run`: the tool is built.
+for tool in ("attn-run", "attnc", "attn-bench", "attn-advise"):
+    if os.path.exists(os.path.join(tools_dir, tool)):
+        config.available_features.add(tool)
+
+
+def host_isa():
+    """The features that the host's instructions give, from /proc/cpuinfo."""
+    needs = {
+        "avx2": {"avx2", "fma", "f16c"},
+        "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+        "avx512bf16": {"avx512f", "avx512_bf16"},
+        "amx": {"amx_tile", "amx_bf16"},
+    }
+    try:
+        with open("/proc/cpuinfo") as info:
+            flags = next(line for line in info if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return []
+    have = set(flags.split(":", 1)[1].split())
+    return [name for name, required in needs.items() if required <= have]
+
+
+config.available_features.update(host_isa())
