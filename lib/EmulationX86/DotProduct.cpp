@@ -20,8 +20,8 @@
 #include "Float.h"
 #include "attn/EmulationX86/EmulationX86.h"
 
-#include <cinttypes>
 #include <cstring>
+#include <initializer_list>
 
 using namespace attn::emulation;
 
@@ -67,9 +67,9 @@ ATTN_EMU_INLINE void multiply(Floats &dst, const Dwords &acc, const Dwords &a,
   }
 }
 
-[[gnu::target("avx2,fma")]] void
-multiplyFMA(Floats &dst, const Dwords &acc, const Dwords &a, const Dwords &b,
-            int64_t m, int64_t k) {
+[[gnu::target("avx2,fma")]] void multiplyFMA(Floats &dst, const Dwords &acc,
+                                             const Dwords &a, const Dwords &b,
+                                             int64_t m, int64_t k) {
   multiply(dst, acc, a, b, m, k);
 }
 
@@ -94,15 +94,8 @@ uint32_t multiplyElement(const Dwords &acc, const Dwords &a, const Dwords &b,
 void attn_emu_tdpbf16ps(void *dst, const void *acc, const void *a,
                         const void *b, int64_t m, int64_t n_bytes,
                         int64_t k_bytes) {
-  bool valid = checkTileShape("tdpbf16ps", m, n_bytes) &&
-               checkTileShape("tdpbf16ps", m, k_bytes);
-  if (valid && (n_bytes % 4 != 0 || k_bytes % 4 != 0)) {
-    recordFault("tdpbf16ps: rows of %" PRId64 " and %" PRId64
-                " bytes; both must be multiples of 4",
-                n_bytes, k_bytes);
-    valid = false;
-  }
-  if (!valid) {
+  if (!checkDwordShape("tdpbf16ps", m, n_bytes) ||
+      !checkDwordShape("tdpbf16ps", m, k_bytes)) {
     std::memset(dst, 0xFF, ATTN_EMU_TILE_BYTES);
     return;
   }

@@ -25,14 +25,25 @@ void attn::emulation::recordFault(const char *format, ...) {
   va_end(arguments);
 }
 
-bool attn::emulation::checkTileShape(const char *instruction, int64_t rows,
-                                     int64_t colsb) {
+bool attn::emulation::checkShape(const char *instruction, int64_t rows,
+                                 int64_t colsb) {
   if (rows >= 1 && rows <= ATTN_EMU_TILE_ROWS && colsb >= 1 &&
       colsb <= ATTN_EMU_TILE_COLSB)
     return true;
   recordFault("%s: a tile of %" PRId64 " rows of %" PRId64
               " bytes; palette 1 has 1 to 16 rows of 1 to 64 bytes",
               instruction, rows, colsb);
+  return false;
+}
+
+bool attn::emulation::checkDwordShape(const char *instruction, int64_t rows,
+                                      int64_t colsb) {
+  if (!checkShape(instruction, rows, colsb))
+    return false;
+  if (colsb % 4 == 0)
+    return true;
+  recordFault("%s: rows of %" PRId64 " bytes, no multiple of 4", instruction,
+              colsb);
   return false;
 }
 

@@ -17,9 +17,12 @@ namespace attn::emulation {
 [[gnu::format(printf, 1, 2)]] void recordFault(const char *format, ...);
 
 /// Whether a tile of `rows` x `colsb` bytes can be configured in palette 1
-/// (SDM, "LDTILECFG", and the #UD of an instruction on a tile that is not
-/// configured). Records a fault if not.
-bool checkTileShape(const char *instruction, int64_t rows, int64_t colsb);
+/// (SDM, "LDTILECFG": #GP). Records a fault if not.
+bool checkShape(const char *instruction, int64_t rows, int64_t colsb);
+
+/// Whether besides the rows are whole dwords, as all instructions but TILEZERO
+/// want them (SDM, "Intel AMX Instruction Exception Classes": #UD).
+bool checkDwordShape(const char *instruction, int64_t rows, int64_t colsb);
 
 } // namespace attn::emulation
 

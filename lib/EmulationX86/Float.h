@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 
 /// Inlined into functions for other instruction sets than the baseline.
 #define ATTN_EMU_INLINE [[gnu::always_inline]] inline
@@ -56,9 +57,10 @@ ATTN_EMU_INLINE uint32_t daz(uint32_t bits) {
 /// A result is tiny after rounding if it is below the least normal 2^-126 once
 /// rounded to 24 bits with an unbounded exponent. Rounding to the denormals'
 /// grid instead, as the plain multiply-add does, can reach 2^-126 from values
-/// that are tiny; so a second multiply-add, scaled by 2^64, decides. Where that
-/// scaling overflows, the result is not tiny: a result below 2^-126 that is not
-/// exact has a product below 2^-125, so |a| < 2 and |c| < 2^-124.
+/// that are tiny; so a second multiply-add, scaled by 2^64, decides. Where the
+/// scaling overflows, |a| or |c| is at least 2^64 and the result is zero or not
+/// tiny: one of the addends is then a multiple of 2^-76, and the other would
+/// have to be as large for the sum to be tiny.
 ATTN_EMU_INLINE float fmaFlush(float a, float b, float c) {
   float value = __builtin_fmaf(a, b, c);
   float scaled = __builtin_fmaf(a * 0x1p64f, b, c * 0x1p64f);
@@ -72,8 +74,8 @@ inline uint32_t fma(uint32_t a, uint32_t b, uint32_t c) {
   for (uint32_t operand : {a, b, c})
     if (isNaN(operand))
       return operand | quietBit;
-  uint32_t result = toBits(
-      fmaFlush(toFloat(daz(a)), toFloat(daz(b)), toFloat(daz(c))));
+  uint32_t result =
+      toBits(fmaFlush(toFloat(daz(a)), toFloat(daz(b)), toFloat(daz(c))));
   return isNaN(result) ? defaultNaN : result;
 }
 

@@ -14,16 +14,16 @@
 
 #include <cstring>
 
-using attn::emulation::checkTileShape;
+using namespace attn::emulation;
 
 void attn_emu_tilezero(void *dst, int64_t rows, int64_t colsb) {
-  bool valid = checkTileShape("tilezero", rows, colsb);
+  bool valid = checkShape("tilezero", rows, colsb);
   std::memset(dst, valid ? 0 : 0xFF, ATTN_EMU_TILE_BYTES);
 }
 
 void attn_emu_tileloadd(void *dst, int64_t rows, int64_t colsb,
                         const void *base, int64_t stride) {
-  if (!checkTileShape("tileloadd", rows, colsb)) {
+  if (!checkDwordShape("tileloadd", rows, colsb)) {
     std::memset(dst, 0xFF, ATTN_EMU_TILE_BYTES);
     return;
   }
@@ -36,7 +36,7 @@ void attn_emu_tileloadd(void *dst, int64_t rows, int64_t colsb,
 
 void attn_emu_tilestored(const void *src, int64_t rows, int64_t colsb,
                          void *base, int64_t stride) {
-  if (!checkTileShape("tilestored", rows, colsb))
+  if (!checkDwordShape("tilestored", rows, colsb))
     return;
   const auto *tile = static_cast<const char *>(src);
   auto *memory = static_cast<char *>(base);

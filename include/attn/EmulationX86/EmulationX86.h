@@ -27,8 +27,10 @@
 |* write_row_and_zero and zero_upper_rows leave them. The shape is not stored:
 |* it is an argument of every call, as it is of LLVM's tile intrinsics.
 |*
-|* Faults. Where a shape would make the hardware raise #UD or #GP, the function
-|* records a message for the calling thread (attn_emu_fault) and returns; a
+|* Faults. Where a shape would make the hardware raise #UD or #GP (rows not in
+|* 1..16, colsb not in 1..64 or, but for TILEZERO, no multiple of 4), the
+|* function records a message for the calling thread (attn_emu_fault) and
+returns; a
 |* destination tile is then all ones, which is NaN in bf16 and f32.
 |*
 \*===----------------------------------------------------------------------===*/
@@ -68,8 +70,8 @@ void attn_emu_tdpbf16ps(void *dst, const void *acc, const void *a,
                         const void *b, int64_t m, int64_t n_bytes,
                         int64_t k_bytes);
 
-/** VDPBF16PS on `lanes` f32 lanes: dst[i] = src[i] + a[2i+1] * b[2i+1], rounded,
-    then + a[2i] * b[2i], rounded. dst may be src. */
+/** VDPBF16PS on `lanes` f32 lanes: dst[i] = src[i] + a[2i+1] * b[2i+1],
+   rounded, then + a[2i] * b[2i], rounded. dst may be src. */
 void attn_emu_vdpbf16ps(float *dst, const float *src, const uint16_t *a,
                         const uint16_t *b, int64_t lanes);
 
