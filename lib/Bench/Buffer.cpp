@@ -1,4 +1,4 @@
-//===- Buffer.cpp - Page-aligned memory, on huge pages where possible ===//
+//===- Buffer.cpp - Aligned memory on huge pages --------------------------===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -30,9 +30,9 @@ Buffer::Buffer(size_t bytes, PageKind kind) : bytes(bytes) {
                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping == MAP_FAILED)
     llvm::report_fatal_error("attn-bench: out of memory");
-  uintptr_t address = reinterpret_cast<uintptr_t>(mapping);
-  base = reinterpret_cast<char *>((address + hugePageBytes - 1) /
-                                  hugePageBytes * hugePageBytes);
+  size_t misaligned = reinterpret_cast<uintptr_t>(mapping) % hugePageBytes;
+  base = static_cast<char *>(mapping) +
+         (misaligned ? hugePageBytes - misaligned : 0);
   // A wish only: a kernel without transparent huge pages refuses it.
   (void)madvise(base, bytes,
                 kind == PageKind::Huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);

@@ -1,4 +1,4 @@
-//===- Timing.cpp - Timing callables, on one thread or a team ===//
+//===- Timing.cpp - Timing callables, on one thread or a team -------------===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -60,6 +60,7 @@ attn::bench::measureInTurn(const std::vector<TimedBody> &bodies,
   }
 
   std::vector<Summary> summaries;
+  summaries.reserve(samples.size());
   for (std::vector<double> &sample : samples)
     summaries.push_back(summarize(std::move(sample)));
   return summaries;

@@ -1,5 +1,4 @@
-//===- Buffer.h - Page-aligned memory, on huge pages where possible ---*- C++
-//-*-===//
+//===- Buffer.h - Aligned memory on huge pages ------------------*- C++ -*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

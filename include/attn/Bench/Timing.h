@@ -1,4 +1,4 @@
-//===- Timing.h - Timing callables, on one thread or a team ---*- C++ -*-===//
+//===- Timing.h - Timing callables, on one thread or a team -----*- C++ -*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
