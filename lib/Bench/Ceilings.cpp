@@ -1,4 +1,4 @@
-//===- Ceilings.cpp - What this machine can do at best ===//
+//===- Ceilings.cpp - What this machine can do at best --------------------===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -154,6 +154,7 @@ attn::bench::readCeilings(const std::vector<Pattern> &copies, unsigned threads,
 
   std::vector<Summary> times = measureInTurn(bodies, options);
   std::vector<Ceiling> ceilings;
+  ceilings.reserve(times.size());
   for (size_t i = 0; i < times.size(); ++i)
     ceilings.push_back({rateOf(times[i], double(bytes * passes) * 1e-9),
                         readWays[i].name, threads});

@@ -1,4 +1,4 @@
-//===- Loops.cpp - The inner loops of the ceilings ===//
+//===- Loops.cpp - The inner loops of the ceilings ------------------------===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

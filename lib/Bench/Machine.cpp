@@ -1,4 +1,4 @@
-//===- Machine.cpp - What the host is ===//
+//===- Machine.cpp - What the host is -------------------------------------===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Ceilings.h - What this machine can do at best ---*- C++ -*-===//
+//===- Ceilings.h - What this machine can do at best ------------*- C++ -*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
