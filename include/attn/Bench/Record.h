@@ -1,4 +1,4 @@
-//===- Record.h - One measured row ---*- C++ -*-===//
+//===- Record.h - One measured row ------------------------------*- C++ -*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
