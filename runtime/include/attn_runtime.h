@@ -62,32 +62,33 @@ typedef enum attn_status {
   ATTN_ERROR_STRUCT_SIZE = 2,  /**< too small, or unknown fields are set */
   ATTN_ERROR_ENUM = 3,         /**< unknown dtype, layout or isa */
   ATTN_ERROR_FLAGS = 4,        /**< unknown flag bits */
-  ATTN_ERROR_VALUE = 5, /**< scale, softcap, window or split_size out of range */
+  ATTN_ERROR_VALUE =
+      5, /**< scale, softcap, window or split_size out of range */
   ATTN_ERROR_SHAPE = 6, /**< a size below its minimum, or head counts that do
                              not divide */
-  ATTN_ERROR_BATCH_CAPACITY = 7,   /**< batch over max_batch */
-  ATTN_ERROR_CACHE_CAPACITY = 8,   /**< max_seq_len does not fit the cache */
-  ATTN_ERROR_PAGE_SIZE = 9,        /**< below 1 or no multiple of what the
-                                        kernel or the layout needs */
-  ATTN_ERROR_MISALIGNED = 10,      /**< a pointer off its element size, or the
-                                        workspace off 64 bytes */
-  ATTN_ERROR_STRIDE = 11,          /**< negative, overlapping, overflowing, or
-                                        not what the layout prescribes */
-  ATTN_ERROR_SINKS = 12,           /**< sinks given without ATTN_FLAG_SINKS */
-  ATTN_ERROR_V_POINTER = 13,       /**< a V besides K under ATTN_FLAG_V_IN_K */
+  ATTN_ERROR_BATCH_CAPACITY = 7, /**< batch over max_batch */
+  ATTN_ERROR_CACHE_CAPACITY = 8, /**< max_seq_len does not fit the cache */
+  ATTN_ERROR_PAGE_SIZE = 9,      /**< below 1 or no multiple of what the
+                                      kernel or the layout needs */
+  ATTN_ERROR_MISALIGNED = 10,    /**< a pointer off its element size, or the
+                                      workspace off 64 bytes */
+  ATTN_ERROR_STRIDE = 11,        /**< negative, overlapping, overflowing, or
+                                      not what the layout prescribes */
+  ATTN_ERROR_SINKS = 12,         /**< sinks given without ATTN_FLAG_SINKS */
+  ATTN_ERROR_V_POINTER = 13,     /**< a V besides K under ATTN_FLAG_V_IN_K */
   ATTN_ERROR_SEQ_LEN_NEGATIVE = 14,
   ATTN_ERROR_SEQ_LEN_CAPACITY = 15, /**< a length over max_seq_len */
-  ATTN_ERROR_SEQ_LEN_CAUSAL = 16,   /**< 0 < length < q_len under a causal mask */
-  ATTN_ERROR_BLOCK_INDEX = 17,      /**< a used block id is not in the pool */
-  ATTN_ERROR_SLOT = 18,             /**< a cache slot is not in the pool */
-  ATTN_ERROR_WORKSPACE_SIZE = 19,   /**< too small, or its size overflows */
-  ATTN_ERROR_CPU_FEATURE = 20,      /**< the kernel needs instructions that the
-                                         CPU or the OS does not offer */
-  ATTN_ERROR_UNSUPPORTED = 21,      /**< no kernel fits: attn_query_support */
-  ATTN_ERROR_LIBRARY_OPEN = 22,     /**< dlopen failed */
-  ATTN_ERROR_LIBRARY_SYMBOL = 23,   /**< not a kernel pack */
-  ATTN_ERROR_LIBRARY_ABI = 24,      /**< a pack for another runtime version */
-  ATTN_ERROR_LIBRARY_TABLE = 25,    /**< a malformed kernel table */
+  ATTN_ERROR_SEQ_LEN_CAUSAL = 16, /**< 0 < length < q_len under a causal mask */
+  ATTN_ERROR_BLOCK_INDEX = 17,    /**< a used block id is not in the pool */
+  ATTN_ERROR_SLOT = 18,           /**< a cache slot is not in the pool */
+  ATTN_ERROR_WORKSPACE_SIZE = 19, /**< too small, or its size overflows */
+  ATTN_ERROR_CPU_FEATURE = 20,    /**< the kernel needs instructions that the
+                                       CPU or the OS does not offer */
+  ATTN_ERROR_UNSUPPORTED = 21,    /**< no kernel fits: attn_query_support */
+  ATTN_ERROR_LIBRARY_OPEN = 22,   /**< dlopen failed */
+  ATTN_ERROR_LIBRARY_SYMBOL = 23, /**< not a kernel pack */
+  ATTN_ERROR_LIBRARY_ABI = 24,    /**< a pack for another runtime version */
+  ATTN_ERROR_LIBRARY_TABLE = 25,  /**< a malformed kernel table */
   ATTN_ERROR_OUT_OF_MEMORY = 26,
   ATTN_ERROR_THREADS = 27 /**< a thread count below 1, or no thread to be had */
 } attn_status;
@@ -227,9 +228,9 @@ typedef struct attn_decode_params {
   int64_t max_seq_len; /**< >= every length; at most 2^31 - 1 */
   int64_t page_size;   /**< tokens per block; >= 1 */
   int64_t num_blocks;  /**< blocks in the pool */
-  int64_t split_size;  /**< batch-invariant mode: tokens per partial sum, rounded
-                            up to the kernel's kv_tile; 0: 2048 */
-  attn_pool *pool;     /**< null: the calling thread alone */
+  int64_t split_size; /**< batch-invariant mode: tokens per partial sum, rounded
+                           up to the kernel's kv_tile; 0: 2048 */
+  attn_pool *pool;    /**< null: the calling thread alone */
 
   /* Inputs of this call. */
   int64_t batch; /**< requests; 0 is allowed and does nothing */
@@ -239,20 +240,22 @@ typedef struct attn_decode_params {
   int64_t k_stride_block, k_stride_token, k_stride_head;
   const void *v; /**< [num_blocks, page_size, kv_heads, v_dim] */
   int64_t v_stride_block, v_stride_token, v_stride_head;
-  const float *sinks;         /**< [q_heads], natural log; see ATTN_FLAG_SINKS */
-  const int32_t *seq_lens;    /**< [batch]: tokens in the cache, this step's q_len
-                                   included; 0: an empty row, whose output is 0
-                                   and LSE -inf, sinks or not */
+  const float *sinks;      /**< [q_heads], natural log; see ATTN_FLAG_SINKS */
+  const int32_t *seq_lens; /**< [batch]: tokens in the cache, this step's q_len
+                                included; 0: an empty row, whose output is 0
+                                and LSE -inf, sinks or not */
   const int32_t *block_table; /**< [batch, max_blocks]; null: contiguous */
-  int64_t block_table_stride; /**< elements from one request's row to the next */
-  int64_t max_blocks;         /**< entries per row of block_table */
+  int64_t
+      block_table_stride; /**< elements from one request's row to the next */
+  int64_t max_blocks;     /**< entries per row of block_table */
 
   /* Outputs and scratch. */
   void *out; /**< [batch, q_len, q_heads, v_dim] */
   int64_t out_stride_batch, out_stride_token, out_stride_head;
   float *lse; /**< [batch, q_len, q_heads], or null */
   int64_t lse_stride_batch, lse_stride_token, lse_stride_head;
-  void *workspace; /**< 64-byte aligned; contents before and after unspecified */
+  void
+      *workspace; /**< 64-byte aligned; contents before and after unspecified */
   uint64_t workspace_bytes; /**< >= attn_decode_workspace_size */
 } attn_decode_params;
 
@@ -306,9 +309,8 @@ ATTN_API attn_status attn_select_kernel(const attn_library *lib,
 
 /** Exact bytes of workspace for facts and capacities, independent of batch and
     lengths. Errors as attn_query_support, WORKSPACE_SIZE on overflow. */
-ATTN_API attn_status attn_decode_workspace_size(const attn_library *lib,
-                                                const attn_decode_params *params,
-                                                uint64_t *bytes);
+ATTN_API attn_status attn_decode_workspace_size(
+    const attn_library *lib, const attn_decode_params *params, uint64_t *bytes);
 
 /** Attention of q over the cache. Allocates nothing. Every error above up to
     UNSUPPORTED but for SLOT may be returned. */
@@ -327,8 +329,9 @@ typedef struct attn_append_params {
   int32_t reserved; /**< 0 */
   int64_t tokens;   /**< 0 is allowed */
   int64_t page_size, num_blocks;
-  const int64_t *slot_mapping; /**< [tokens]: block * page_size + row; -1: skip */
-  const void *k_src;           /**< [tokens, kv_heads, k_dim] */
+  const int64_t
+      *slot_mapping; /**< [tokens]: block * page_size + row; -1: skip */
+  const void *k_src; /**< [tokens, kv_heads, k_dim] */
   int64_t k_src_stride_token, k_src_stride_head;
   const void *v_src; /**< [tokens, kv_heads, v_dim] */
   int64_t v_src_stride_token, v_src_stride_head;

@@ -32,9 +32,9 @@ struct Feature {
   int32_t level; ///< the isa level that needs it; ATTN_ISA_NONE: informational
 };
 
-constexpr uint64_t kAvxState = 0x6;          // XMM, YMM
-constexpr uint64_t kAvx512State = 0xe6;      // and opmask, ZMM
-constexpr uint64_t kAmxState = 0x600e6;      // and tile configuration and data
+constexpr uint64_t kAvxState = 0x6;     // XMM, YMM
+constexpr uint64_t kAvx512State = 0xe6; // and opmask, ZMM
+constexpr uint64_t kAmxState = 0x600e6; // and tile configuration and data
 
 constexpr Feature kFeatures[] = {
     {"fma", &CpuFacts::leaf1Ecx, 12, kAvxState, ATTN_ISA_AVX2},
@@ -54,8 +54,7 @@ constexpr Feature kFeatures[] = {
 bool isUsable(const Feature &feature, const CpuFacts &facts) {
   bool present = (facts.*feature.word >> feature.bit) & 1;
   bool saved = (facts.xcr0 & feature.state) == feature.state;
-  return present && saved &&
-         (feature.state != kAmxState || facts.amxPermitted);
+  return present && saved && (feature.state != kAmxState || facts.amxPermitted);
 }
 
 CpuFacts readFacts() {

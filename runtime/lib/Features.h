@@ -18,8 +18,8 @@ struct CpuFacts {
   uint32_t leaf1Ecx = 0;
   uint32_t leaf7Ebx = 0, leaf7Edx = 0;
   uint32_t leaf7Sub1Eax = 0;
-  uint64_t xcr0 = 0;          ///< register state that the OS saves
-  bool amxPermitted = false;  ///< the OS lets this process use AMX tiles
+  uint64_t xcr0 = 0;         ///< register state that the OS saves
+  bool amxPermitted = false; ///< the OS lets this process use AMX tiles
 };
 
 /// Highest `enum attn_isa` level that the facts allow, or ATTN_ISA_NONE.

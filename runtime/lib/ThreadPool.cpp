@@ -33,8 +33,8 @@ public:
   /// Adds to the number and wakes the threads waiting for it to change.
   uint32_t add(uint32_t amount) {
     uint32_t result = value.fetch_add(amount) + amount;
-    // Sequentially consistent against the waiter's increment and re-read: either
-    // the waiter sees the new value or this thread sees the waiter.
+    // Sequentially consistent against the waiter's increment and re-read:
+    // either the waiter sees the new value or this thread sees the waiter.
     if (sleepers.load() != 0)
       futex(FUTEX_WAKE_PRIVATE, INT_MAX);
     return result;

@@ -5,10 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-// Also declares what a null pool means: the calling thread alone.
-//
-//===----------------------------------------------------------------------===//
-
 #ifndef ATTN_RUNTIME_LIB_THREADPOOL_H
 #define ATTN_RUNTIME_LIB_THREADPOOL_H
 

@@ -1,0 +1,165 @@
+//===-- Decode.cpp - attn_decode ------------------------------------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Check.h"
+#include "Library.h"
+#include "Select.h"
+#include "ThreadPool.h"
+#include "Validate.h"
+#include "Workspace.h"
+
+#include <cinttypes>
+
+using namespace attn::runtime;
+
+namespace {
+
+/// A checked call, ready to run.
+struct DecodeJob {
+  const attn_kernel_desc *desc;
+  attn_kernel_args args;
+  Plan plan;
+  int64_t threads;
+  char *scratch;
+  uint64_t scratchStride;
+
+  void *getScratch(int32_t thread) const {
+    return scratch + uint64_t(thread) * scratchStride;
+  }
+};
+
+/// What sizing and running a call begin with.
+struct Selection {
+  const attn_kernel_desc *desc;
+  PlanShape shape;
+  WorkspaceLayout layout;
+};
+
+} // namespace
+
+static attn_status select(const attn_library *lib, const attn_decode_params &p,
+                          Selection &selection) {
+  ATTN_TRY(selectKernel(*lib->table, p, attn_cpu_isa(), selection.desc));
+  selection.shape = getPlanShape(*selection.desc, p);
+  return layOutWorkspace(*selection.desc, p, selection.shape, selection.layout);
+}
+
+static void runKernels(void *context, int32_t thread) {
+  auto *job = static_cast<DecodeJob *>(context);
+  const Plan &plan = job->plan;
+  for (int64_t i = plan.threadBegin[thread]; i < plan.threadBegin[thread + 1];
+       ++i)
+    job->desc->kernel(&job->args, &plan.items[i], job->getScratch(thread));
+}
+
+static void runCombines(void *context, int32_t thread) {
+  auto *job = static_cast<DecodeJob *>(context);
+  const Plan &plan = job->plan;
+  forEachCombine(
+      plan.numCombines, job->desc->kv_heads, job->threads, thread,
+      [&](int64_t i) { return plan.combines[i]; },
+      [&](const attn_combine_item &combine) {
+        job->desc->combine(&job->args, &combine, job->getScratch(thread));
+      });
+}
+
+static attn_kernel_args makeArgs(const attn_decode_params &p,
+                                 const WorkspaceLayout &layout) {
+  char *workspace = static_cast<char *>(p.workspace);
+  attn_kernel_args args;
+  args.q = p.q;
+  args.q_stride_batch = p.q_stride_batch;
+  args.q_stride_token = p.q_stride_token;
+  args.q_stride_head = p.q_stride_head;
+  args.k = p.k;
+  args.k_stride_block = p.k_stride_block;
+  args.k_stride_token = p.k_stride_token;
+  args.k_stride_head = p.k_stride_head;
+  args.v = p.v;
+  args.v_stride_block = p.v_stride_block;
+  args.v_stride_token = p.v_stride_token;
+  args.v_stride_head = p.v_stride_head;
+  args.page_size = p.page_size;
+  args.sinks = p.sinks;
+  args.out = p.out;
+  args.out_stride_batch = p.out_stride_batch;
+  args.out_stride_token = p.out_stride_token;
+  args.out_stride_head = p.out_stride_head;
+  args.lse = p.lse;
+  args.lse_stride_batch = p.lse_stride_batch;
+  args.lse_stride_token = p.lse_stride_token;
+  args.lse_stride_head = p.lse_stride_head;
+  args.partial_out = reinterpret_cast<float *>(workspace + layout.partialOut);
+  args.partial_lse = reinterpret_cast<float *>(workspace + layout.partialLse);
+  return args;
+}
+
+static DecodeJob makeJob(const attn_decode_params &p,
+                         const Selection &selection) {
+  const WorkspaceLayout &layout = selection.layout;
+  char *workspace = static_cast<char *>(p.workspace);
+  DecodeJob job;
+  job.desc = selection.desc;
+  job.args = makeArgs(p, layout);
+  job.plan.items = reinterpret_cast<attn_work_item *>(workspace + layout.items);
+  job.plan.threadBegin =
+      reinterpret_cast<int64_t *>(workspace + layout.threadBegin);
+  job.plan.combines =
+      reinterpret_cast<attn_combine_item *>(workspace + layout.combines);
+  job.threads = selection.shape.threads;
+  job.scratch = workspace + layout.scratch;
+  job.scratchStride = layout.scratchStride;
+  return job;
+}
+
+attn_status attn_decode_workspace_size(const attn_library *lib,
+                                       const attn_decode_params *params,
+                                       uint64_t *bytes) {
+  attn_decode_params p;
+  ATTN_TRY(readFacts(lib, params, p));
+  if (!bytes)
+    return fail(ATTN_ERROR_NULL_POINTER, "bytes is null");
+  Selection selection;
+  ATTN_TRY(select(lib, p, selection));
+  *bytes = selection.layout.total;
+  return ATTN_OK;
+}
+
+attn_status attn_decode(const attn_library *lib,
+                        const attn_decode_params *params) {
+  attn_decode_params p;
+  ATTN_TRY(readFacts(lib, params, p));
+  ATTN_TRY(checkCount("batch", p.batch, 0));
+  if (p.batch > p.max_batch)
+    return fail(ATTN_ERROR_BATCH_CAPACITY,
+                "batch %" PRId64 " is over max_batch %" PRId64, p.batch,
+                p.max_batch);
+  Selection selection;
+  ATTN_TRY(select(lib, p, selection));
+  if (p.batch == 0)
+    return ATTN_OK;
+  ATTN_TRY(checkTensors(p));
+  ATTN_TRY(checkLengthsAndBlocks(p, selection.shape));
+  ATTN_TRY(
+      checkWorkspace(p.workspace, p.workspace_bytes, selection.layout.total));
+
+  DecodeJob job = makeJob(p, selection);
+  makePlan(selection.shape,
+           {p.seq_lens, p.batch, p.block_table, p.block_table_stride},
+           job.plan);
+  // Work too small to share is all thread 0's, the caller's: then run on the
+  // caller alone, without waking the pool or waiting for it.
+  const Plan &plan = job.plan;
+  bool alone = plan.threadBegin[1] == plan.numItems;
+  if (alone)
+    job.threads = 1;
+  PoolSession session(alone ? nullptr : p.pool);
+  session.run(runKernels, &job);
+  if (plan.numCombines)
+    session.run(runCombines, &job);
+  return ATTN_OK;
+}

@@ -1,0 +1,102 @@
+//===-- Plan.h - Which thread does which tokens -----------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Splits a batch into work items. Pure: lengths in, items out, no allocation.
+//
+// Two ways of cutting, both into one contiguous range of items per thread:
+//
+// - Balanced. The batch is laid out as one line of KV tiles, cut evenly, so a
+//   cut splits at most the request it falls in: t threads make at most t - 1
+//   cuts, and requests between the cuts are written without a partial state.
+//   A short request is cut by kv heads instead of by tokens where that
+//   balances, because heads need no merge.
+// - Batch-invariant. A request is split every `splitTokens` of its visible
+//   tokens, whatever surrounds it, and the resulting pieces are dealt out. Cuts
+//   between threads may divide a piece by heads, which changes no sum.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_LIB_PLAN_H
+#define ATTN_RUNTIME_LIB_PLAN_H
+
+#include "attn_kernel_abi.h"
+
+#include <cstdint>
+
+namespace attn::runtime {
+
+inline int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// What a plan depends on besides the lengths.
+struct PlanShape {
+  int64_t kvTile = 1; ///< tokens per tile; token cuts are its multiples
+  int64_t kvHeads = 1;
+  int64_t qLen = 1;
+  int64_t window = 0; ///< 0: unlimited
+  int64_t threads = 1;
+  int64_t splitTokens = 0; ///< 0: balanced; else a multiple of kvTile
+};
+
+struct TokenRange {
+  int64_t begin, end;
+};
+
+/// Tokens that some query of a request of `seqLen` tokens can see, the start
+/// rounded down to a tile.
+TokenRange visibleTokens(const PlanShape &shape, int64_t seqLen);
+
+/// Upper bounds over every batch of at most `maxBatch` requests of at most
+/// `maxSeqLen` tokens. Each is attained by some batch, or nearly so.
+struct PlanCapacity {
+  int64_t items, slots, combines;
+};
+PlanCapacity planCapacity(const PlanShape &shape, int64_t maxBatch,
+                          int64_t maxSeqLen);
+
+/// The plan, in arrays of the caller's.
+struct Plan {
+  attn_work_item *items;       ///< [PlanCapacity::items]
+  int64_t *threadBegin;        ///< [threads + 1]: thread t runs items
+                               ///< [threadBegin[t], threadBegin[t + 1])
+  attn_combine_item *combines; ///< [PlanCapacity::combines], one a request
+  int64_t numItems, numSlots, numCombines;
+};
+
+/// The requests of one call. `blockTable` is null for a contiguous cache.
+struct PlanBatch {
+  const int32_t *seqLens;
+  int64_t size;
+  const int32_t *blockTable;
+  int64_t blockTableStride;
+};
+
+/// Fills the plan's arrays and counts. A request that sees no token gets one
+/// item with no tokens. Slots are numbered in token order, so a merge adds up
+/// in that order.
+void makePlan(const PlanShape &shape, const PlanBatch &batch, Plan &plan);
+
+/// Calls `run` with the merges of one thread: an even share of the (merge, kv
+/// head) pairs. `getCombine(i)` is merge i of `numCombines` over all heads.
+template <typename GetCombine, typename Run>
+void forEachCombine(int64_t numCombines, int64_t kvHeads, int64_t threads,
+                    int64_t thread, GetCombine getCombine, Run run) {
+  int64_t total = numCombines * kvHeads;
+  int64_t unit = total * thread / threads;
+  int64_t end = total * (thread + 1) / threads;
+  while (unit < end) {
+    attn_combine_item combine = getCombine(unit / kvHeads);
+    int64_t base = unit - unit % kvHeads;
+    combine.head_begin = unit - base;
+    combine.head_end = end - base < kvHeads ? end - base : kvHeads;
+    run(combine);
+    unit = base + combine.head_end;
+  }
+}
+
+} // namespace attn::runtime
+
+#endif // ATTN_RUNTIME_LIB_PLAN_H
