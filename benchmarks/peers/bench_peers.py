@@ -22,8 +22,12 @@ from dataclasses import dataclass
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path += [HERE, os.path.join(HERE, "..", "..", "scripts")]
 from bench_table import machine_class
+from ggml_attention import LlamaCpp
+from openvino_attention import OpenVINO
+from torch_attention import Torch, TorchFlex
 
 COLD_BYTES = 1.6e9  # What cold copies add up to, as in attn-bench.
+DISTURBED = 1.5  # A median this far above the first decile says little.
 ELEMENT_BYTES = {"bf16": 2, "f16": 2, "f32": 4}
 
 
@@ -75,185 +79,6 @@ CASES = [
 ]
 
 
-class Skip(Exception):
-    """A peer cannot do a case; the text says why."""
-
-
-class Torch:
-    """PyTorch's scaled_dot_product_attention, with enable_gqa."""
-
-    name, package = "torch-sdpa", "torch"
-
-    def __init__(self):
-        import torch
-        self.torch = torch
-
-    def tensors(self, case, copies):
-        torch = self.torch
-        dtype = {"bf16": torch.bfloat16, "f16": torch.float16,
-                 "f32": torch.float32}[case.dtype]
-
-        def filled(heads, tokens, width):
-            return torch.randn(case.batch, heads, tokens, width).to(dtype)
-
-        query = filled(case.q_heads, 1, case.k_dim)
-        key = filled(case.kv_heads, case.context, case.k_dim)
-        value = filled(case.kv_heads, case.context, case.v_dim)
-        caches = []
-        for _ in range(copies):
-            k = key.clone()
-            caches.append((k, k[..., :case.v_dim] if case.latent
-                           else value.clone()))
-        return query, caches
-
-    def prepare(self, case, copies, threads):
-        torch = self.torch
-        torch.set_num_threads(threads)
-        query, caches = self.tensors(case, copies)
-        attend = torch.nn.functional.scaled_dot_product_attention
-        grouped = case.q_heads != case.kv_heads
-
-        def call(rotation):
-            key, value = caches[rotation % copies]
-            with torch.inference_mode():
-                attend(query, key, value, enable_gqa=grouped)
-
-        return call
-
-
-class TorchFlex(Torch):
-    """PyTorch's flex_attention, compiled by inductor (needs a C++ compiler)."""
-
-    name = "torch-flex"
-
-    def prepare(self, case, copies, threads):
-        torch = self.torch
-        from torch.nn.attention.flex_attention import flex_attention
-        torch.set_num_threads(threads)
-        torch._dynamo.reset()  # Compiled code has its thread count built in.
-        query, caches = self.tensors(case, copies)
-        attend = torch.compile(flex_attention, dynamic=False)
-        grouped = case.q_heads != case.kv_heads
-
-        def call(rotation):
-            key, value = caches[rotation % copies]
-            with torch.inference_mode():
-                attend(query, key, value, enable_gqa=grouped)
-
-        return call
-
-
-class OpenVINO:
-    """OpenVINO's ScaledDotProductAttention over its own cache (a state).
-
-    That is how exported models run, and what the CPU plugin has a decode kernel
-    for; over keys and values that are inputs it is 20 times slower. Every call
-    also appends one token, so the number of calls is limited.
-    """
-
-    name, package, appends = "openvino-stateful", "openvino", True
-
-    def __init__(self):
-        import numpy
-        import openvino
-        self.numpy, self.ov = numpy, openvino
-
-    def model(self, case):
-        np, ov = self.numpy, self.ov
-        from openvino import opset6
-        from openvino import opset13 as ops
-        group = case.q_heads // case.kv_heads
-
-        def parameter(heads, width):
-            return ops.parameter([case.batch, heads, -1, width], ov.Type.f32)
-
-        def integers(*values):
-            return ops.constant(np.array(values, np.int64))
-
-        beam = ops.parameter([-1], ov.Type.i32)
-        sinks = []
-
-        def cached(new, name, width):
-            shape = [case.batch, case.kv_heads]
-            empty = ops.constant(np.zeros([*shape, 0, width], np.float32))
-            past = opset6.read_value(empty, name, ov.Type.f32,
-                                     ov.PartialShape([*shape, -1, width]))
-            past = ops.gather(past, beam, ops.constant(np.int64(0)))
-            tokens = ops.concat([past, new], 2)
-            sinks.append(opset6.assign(tokens, name))
-            if group == 1:
-                return tokens
-            # A group's heads share one: the form that exporters give it.
-            tail = ops.gather(ops.shape_of(tokens), integers(2, 3),
-                              ops.constant(np.int64(0)))
-            wide = ops.broadcast(
-                ops.unsqueeze(tokens, ops.constant(np.int64(2))),
-                ops.concat([integers(*shape, group), tail], 0),
-                broadcast_spec="BIDIRECTIONAL")
-            return ops.reshape(wide, integers(0, case.q_heads, -1, width),
-                               True)
-
-        q = parameter(case.q_heads, case.k_dim)
-        k = parameter(case.kv_heads, case.k_dim)
-        v = parameter(case.kv_heads, case.v_dim)
-        attend = ops.scaled_dot_product_attention(
-            q, cached(k, "key", case.k_dim), cached(v, "value", case.v_dim))
-        return ov.Model([ops.result(attend)], sinks, [q, k, v, beam], "attend")
-
-    def prepare(self, case, copies, threads):
-        np, ov = self.numpy, self.ov
-        if case.latent:
-            raise Skip("takes no value that is a part of the key")
-        compiled = ov.Core().compile_model(
-            self.model(case), "CPU",
-            {"INFERENCE_NUM_THREADS": threads,
-             "INFERENCE_PRECISION_HINT": case.dtype,
-             "KV_CACHE_PRECISION": case.dtype, "PERFORMANCE_HINT": "LATENCY"})
-        random = np.random.default_rng(0)
-
-        def filled(heads, tokens, width):
-            return ov.Tensor(random.standard_normal(
-                [case.batch, heads, tokens, width], dtype=np.float32))
-
-        inputs = [filled(case.q_heads, 1, case.k_dim),
-                  filled(case.kv_heads, 1, case.k_dim),
-                  filled(case.kv_heads, 1, case.v_dim),
-                  ov.Tensor(np.zeros(case.batch, np.int32))]
-        past = {"key": filled(case.kv_heads, case.context - 2, case.k_dim),
-                "value": filled(case.kv_heads, case.context - 2, case.v_dim)}
-        requests = []
-        for _ in range(copies):
-            request = compiled.create_infer_request()
-            for index, tensor in enumerate(inputs):
-                request.set_input_tensor(index, tensor)
-            request.infer()  # The first one starts from an empty state.
-            for state in request.query_state():
-                state.state = past[state.name]
-            request.infer()  # Makes room behind the state.
-            shapes = {tuple(s.state.shape)[2] for s in request.query_state()}
-            if shapes != {case.context - 1}:
-                raise Skip(f"the cache holds {shapes} tokens")
-            requests.append(request)
-
-        def call(rotation):
-            requests[rotation % copies].infer()
-
-        return call
-
-
-class LlamaCpp:
-    """ggml's flash attention, in the library that llama-cpp-python ships."""
-
-    name, package = "llama-cpp", "llama_cpp"
-
-    def __init__(self):
-        import ggml_attention
-        self.ggml = ggml_attention.load()
-
-    def prepare(self, case, copies, threads):
-        return self.ggml.prepare(case, copies, threads)
-
-
 PEERS = [Torch, TorchFlex, OpenVINO, LlamaCpp]
 INSTALL = {
     "torch": "pip install torch",
@@ -288,9 +113,8 @@ def measure(call, budget, most):
 
 def record(peer, case, mode, copies, threads, times):
     median = statistics.median(times)
-    version = importlib.metadata.version(peer.package.replace("_", "-")
-                                         if peer.package != "llama_cpp"
-                                         else "llama-cpp-python")
+    distribution = INSTALL[peer.package].split()[2]
+    version = importlib.metadata.version(distribution)
     now = datetime.datetime.now(datetime.timezone.utc)
     return {
         "peer": peer.name, "peer_version": version, "shape": case.shape,
@@ -302,6 +126,8 @@ def record(peer, case, mode, copies, threads, times):
         "gbps": case.cached_bytes / median * 1e-3, "ceiling_gbps": 0,
         "flops": case.flops, "gflops": case.flops / median * 1e-3,
         "peak_gflops": 0, "fraction": 0, "bound": "",
+        # Not the time of the peer alone, then: another process had the cores.
+        "disturbed": median > DISTURBED * sorted(times)[len(times) // 10],
         "machine": machine_class(), "load_1min": os.getloadavg()[0],
         "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
@@ -356,7 +182,9 @@ def main():
                     r = records[-1]
                     print(f"{title}: {r['median_us']:.0f} us, "
                           f"{r['gbps']:.2f} GB/s, {r['gflops']:.0f} GFLOP/s "
-                          f"({r['repetitions']} times)", flush=True)
+                          f"({r['repetitions']} times)"
+                          + (" disturbed" if r["disturbed"] else ""),
+                          flush=True)
     if args.json:
         with open(args.json, "w") as file:
             json.dump(records, file, indent=1)

@@ -39,20 +39,22 @@ SIGNATURES = {  # name: result, arguments
 }
 
 
-def load():
-    # Found without an import: only the library is wanted.
+def libraries():
+    """The package's ggml, loaded without importing the package itself."""
     package = importlib.util.find_spec("llama_cpp")
     folder = pathlib.Path(package.origin).parent / "lib"
-    libraries = [ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-                 for name in ("ggml-base", "ggml-cpu", "ggml")
-                 for path in folder.glob(f"lib{name}.so")]
-    return Ggml(libraries)
+    return [ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+            for name in ("ggml-base", "ggml-cpu", "ggml")
+            for path in folder.glob(f"lib{name}.so")]
 
 
-class Ggml:
-    def __init__(self, libraries):
+class LlamaCpp:
+    name, package = "llama-cpp", "llama_cpp"
+
+    def __init__(self):
+        loaded = libraries()
         for name, (result, arguments) in SIGNATURES.items():
-            function = next((getattr(lib, name) for lib in libraries
+            function = next((getattr(lib, name) for lib in loaded
                              if hasattr(lib, name)), None)
             if function is None:
                 raise RuntimeError(f"its library has no {name}")
