@@ -1,0 +1,35 @@
+//===- Interpreter.h - The reference interpreter of attn --------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_INTERPRETER_INTERPRETER_H
+#define ATTN_INTERPRETER_INTERPRETER_H
+
+#include "attn/Interpreter/Tensor.h"
+#include "llvm/Support/Error.h"
+
+namespace mlir {
+namespace func {
+class FuncOp;
+} // namespace func
+} // namespace mlir
+
+namespace attn::interp {
+
+/// Runs `func` on `args` in float64 and returns what it returns. Nothing is
+/// rounded on the way, whatever the element types say: this is the oracle that
+/// kernels are measured against (DESIGN.md, section 5).
+///
+/// Understands the attn ops, `arith.constant` and `func.return`; in a score
+/// region the scalar ops of `arith` and `math`. Anything else, a shape that
+/// does not fit, or an index outside of a cache is an error that names the op
+/// and its location.
+llvm::Expected<llvm::SmallVector<Value>> interpret(mlir::func::FuncOp func,
+                                                   llvm::ArrayRef<Value> args);
+
+} // namespace attn::interp
+
+#endif // ATTN_INTERPRETER_INTERPRETER_H
