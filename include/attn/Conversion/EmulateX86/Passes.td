@@ -18,10 +18,10 @@ def EmulateX86Pass : Pass<"emulate-x86", "::mlir::ModuleOp"> {
     that need a missing instruction change:
 
     - `amx`: each tile becomes a buffer of 1 KiB in the function's entry block,
-      each tile operation a call of a function of the library `AttnEmulationX86`.
-      Tiles may be carried by `scf.for` and be results of `scf.if`; a loop copies
-      the tiles it carries at its end, so that it may swap them. Whatever else
-      carries tiles is refused.
+      each tile operation a call of a function of the library
+      `AttnEmulationX86`. Tiles may be carried by `scf.for` and be results of
+      `scf.if`; a loop copies the tiles it carries at its end, so that it may
+      swap them. Whatever else carries tiles is refused.
     - `avx512bf16`: `x86vector.avx512.dot` (VDPBF16PS) and the truncation of f32
       to bf16 (VCVTNEPS2BF16) become arithmetic that every host has, including
       their treatment of denormals and NaNs. A truncation with another rounding
@@ -57,7 +57,8 @@ def EmulateX86Pass : Pass<"emulate-x86", "::mlir::ModuleOp"> {
   let statistics = [
     Statistic<"numTileZero", "tilezero", "Number of amx.tile_zero replaced">,
     Statistic<"numTileLoad", "tileloadd", "Number of amx.tile_load replaced">,
-    Statistic<"numTileStore", "tilestored", "Number of amx.tile_store replaced">,
+    Statistic<"numTileStore", "tilestored",
+              "Number of amx.tile_store replaced">,
     Statistic<"numTileMul", "tdpbf16ps", "Number of amx.tile_mulf replaced">,
     Statistic<"numDot", "vdpbf16ps",
               "Number of x86vector.avx512.dot replaced">,
