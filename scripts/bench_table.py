@@ -228,8 +228,11 @@ def verdict(name, path):
         value = metric.value(records, goal)
         r = records.get(goal.case, goal.mode, goal.threads)
         judged = judge(metric, goal, value)
+        one = records.get(goal.case, goal.mode, 1)
         if r and r["emulated"]:
             judged = "emulated"
+        elif any(x and x["disturbed"] for x in (r, one)):
+            judged = "disturbed: run again"
         fine &= judged in ("aim", "must")
         rows.append((str(goal.case), goal.mode, str(goal.threads), metric.title,
                      "-" if value is None else metric.text(value),

@@ -27,13 +27,13 @@ from openvino_attention import OpenVINO
 from torch_attention import Torch, TorchFlex
 
 COLD_BYTES = 1.6e9  # What cold copies add up to, as in attn-bench.
-DISTURBED = 1.5  # A median this far above the first decile says little.
+DISTURBED = 0.05  # Share of the time without a core that spoils a figure.
 ELEMENT_BYTES = {"bf16": 2, "f16": 2, "f32": 4}
 
 
 @dataclass
 class Case:
-    """One shape at one context: q_heads query heads over kv_heads cached ones."""
+    """One shape at one context: q_heads query heads, kv_heads cached ones."""
 
     shape: str
     dtype: str
@@ -93,14 +93,27 @@ def why_absent(peer):
     return None
 
 
+def seconds_without_core():
+    """That this process's threads were ready to run and others had the cores."""
+    waited = 0
+    for task in os.listdir("/proc/self/task"):
+        try:
+            with open(f"/proc/self/task/{task}/schedstat") as file:
+                waited += int(file.read().split()[1])
+        except OSError:  # The thread ended meanwhile.
+            pass
+    return waited * 1e-9
+
+
 def measure(call, budget, most):
     """Microseconds of calls: 7 or more within the budget [s], 3 if slow, and
-    not above `most`."""
+    not above `most`. Also the share of the time spent without a core."""
     start = time.perf_counter()
     call(0)
     call(1)
     slow = time.perf_counter() - start > 2
     least = 3 if slow else 7
+    waited = seconds_without_core()
     times, rotation, start = [], 2, time.perf_counter()
     while len(times) < least or (time.perf_counter() - start < budget
                                  and len(times) < most):
@@ -108,10 +121,11 @@ def measure(call, budget, most):
         call(rotation)
         times.append((time.perf_counter() - begin) * 1e6)
         rotation += 1
-    return times
+    elapsed = time.perf_counter() - start
+    return times, (seconds_without_core() - waited) / elapsed
 
 
-def record(peer, case, mode, copies, threads, times):
+def record(peer, case, mode, copies, threads, times, waited):
     median = statistics.median(times)
     distribution = INSTALL[peer.package].split()[2]
     version = importlib.metadata.version(distribution)
@@ -126,11 +140,16 @@ def record(peer, case, mode, copies, threads, times):
         "gbps": case.cached_bytes / median * 1e-3, "ceiling_gbps": 0,
         "flops": case.flops, "gflops": case.flops / median * 1e-3,
         "peak_gflops": 0, "fraction": 0, "bound": "",
-        # Not the time of the peer alone, then: another process had the cores.
-        "disturbed": median > DISTURBED * sorted(times)[len(times) // 10],
+        "waited": waited, "disturbed": waited > DISTURBED,
         "machine": machine_class(), "load_1min": os.getloadavg()[0],
         "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+
+
+def write(path, records):
+    with open(path, "w") as file:
+        json.dump(records, file, indent=1)
+        file.write("\n")
 
 
 def main():
@@ -172,23 +191,22 @@ def main():
                         # Where calls append, let the context grow by 2 %.
                         most = case.context // 50 * copies if getattr(
                             peer, "appends", False) else 1000
-                        times = measure(call, args.budget, min(most, 1000))
+                        times, waited = measure(call, args.budget,
+                                                min(most, 1000))
                     except Exception as error:
                         text = str(error).strip().split("\n")[0]
                         print(f"{title}: skipped, {text}", flush=True)
                         continue
                     records.append(record(peer, case, mode, copies, threads,
-                                          times))
+                                          times, waited))
                     r = records[-1]
                     print(f"{title}: {r['median_us']:.0f} us, "
                           f"{r['gbps']:.2f} GB/s, {r['gflops']:.0f} GFLOP/s "
                           f"({r['repetitions']} times)"
                           + (" disturbed" if r["disturbed"] else ""),
                           flush=True)
-    if args.json:
-        with open(args.json, "w") as file:
-            json.dump(records, file, indent=1)
-            file.write("\n")
+                    if args.json:  # Each time: a long run may be cut short.
+                        write(args.json, records)
 
 
 if __name__ == "__main__":

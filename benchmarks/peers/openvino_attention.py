@@ -63,7 +63,7 @@ class OpenVINO:
     def prepare(self, case, copies, threads):
         np, ov = self.numpy, self.ov
         if case.latent:
-            raise NotImplementedError("takes no value that is a part of the key")
+            raise NotImplementedError("a value that is a part of the key")
         compiled = ov.Core().compile_model(
             self.model(case), "CPU",
             {"INFERENCE_NUM_THREADS": threads,

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Bench/Record.h"
+#include "attn/Bench/Timing.h"
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/FileSystem.h"
@@ -25,7 +26,20 @@ void Record::setTime(const Summary &seconds) {
   medianUs = seconds.median * 1e6;
   minUs = seconds.min * 1e6;
   repetitions = seconds.repetitions;
+  waited = std::max(waited, seconds.waited);
 }
+
+void Record::setReadCeiling(const Summary &gbps) {
+  ceilingGBps = gbps.median;
+  waited = std::max(waited, gbps.waited);
+}
+
+void Record::setComputePeak(const Summary &gflops) {
+  peakGFlops = gflops.median;
+  waited = std::max(waited, gflops.waited);
+}
+
+bool Record::disturbed() const { return waited > disturbedShare; }
 
 double Record::gbps() const { return ratio(bytes * 1e-3, medianUs); }
 double Record::gflops() const { return ratio(flops * 1e-3, medianUs); }
@@ -57,6 +71,8 @@ llvm::json::Object attn::bench::toJSON(const Record &r) {
                             {"median_us", r.medianUs},
                             {"min_us", r.minUs},
                             {"repetitions", int64_t(r.repetitions)},
+                            {"waited", r.waited},
+                            {"disturbed", r.disturbed()},
                             {"bytes", r.bytes},
                             {"gbps", r.gbps()},
                             {"ceiling_gbps", r.ceilingGBps},
@@ -105,7 +121,8 @@ void attn::bench::printTable(llvm::raw_ostream &os,
     rows.push_back({r.shape, r.dtype, r.layout, std::to_string(r.page),
                     std::to_string(r.batch), std::to_string(r.context),
                     std::to_string(r.qLen), r.mode, std::to_string(r.threads),
-                    r.isa + (r.emulated ? "*" : ""), fixed(r.medianUs, 1),
+                    r.isa + (r.emulated ? "*" : ""),
+                    fixed(r.medianUs, 1) + (r.disturbed() ? "~" : ""),
                     fixed(r.minUs, 1), fixed(r.gbps(), 2),
                     fixed(r.ceilingGBps, 2), fixed(r.gflops(), 1),
                     fixed(r.peakGFlops, 1), share, r.bound().str()});

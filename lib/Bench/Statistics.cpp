@@ -46,5 +46,6 @@ Summary attn::bench::rateOf(const Summary &seconds, double amount) {
   rate.p10 = amount / seconds.p90;
   rate.p90 = amount / seconds.p10;
   rate.repetitions = seconds.repetitions;
+  rate.waited = seconds.waited;
   return rate;
 }

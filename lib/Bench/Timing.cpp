@@ -9,6 +9,8 @@
 
 #include <cassert>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 
 using namespace attn::bench;
 
@@ -48,6 +50,7 @@ attn::bench::measureInTurn(const std::vector<TimedBody> &bodies,
 
   std::vector<std::vector<double>> samples(bodies.size());
   double budget = options.budgetSeconds * double(bodies.size());
+  double waitedBefore = secondsWithoutCore();
   Clock::time_point start = Clock::now();
   for (size_t i = 0; i < options.maxRepetitions; ++i) {
     if (i >= options.minRepetitions && secondsSince(start) > budget)
@@ -59,11 +62,29 @@ attn::bench::measureInTurn(const std::vector<TimedBody> &bodies,
     }
   }
 
+  double elapsed = secondsSince(start);
+  double waited = secondsWithoutCore() - waitedBefore;
   std::vector<Summary> summaries;
   summaries.reserve(samples.size());
   for (std::vector<double> &sample : samples)
     summaries.push_back(summarize(std::move(sample)));
+  for (Summary &summary : summaries)
+    summary.waited = waited / elapsed;
   return summaries;
+}
+
+double attn::bench::secondsWithoutCore() {
+  namespace fs = std::filesystem;
+  double nanoseconds = 0;
+  std::error_code error;
+  for (const auto &task : fs::directory_iterator("/proc/self/task", error)) {
+    // Time on a core, time waiting for one, number of turns.
+    std::ifstream statistics(task.path() / "schedstat");
+    double ran = 0, waited = 0;
+    if (statistics >> ran >> waited)
+      nanoseconds += waited;
+  }
+  return nanoseconds * 1e-9;
 }
 
 ThreadTeam::ThreadTeam(unsigned threads) : numThreads(threads) {

@@ -38,6 +38,9 @@ struct Record {
 
   double medianUs = 0, minUs = 0; ///< of one call
   size_t repetitions = 0;
+  /// Share of the time spent without a core, the worst of the kernel's and its
+  /// ceilings' measurements.
+  double waited = 0;
   double bytes = 0;       ///< of cache that one call must read
   double flops = 0;       ///< of one call
   double ceilingGBps = 0; ///< reading the same memory; 0: not measured
@@ -46,8 +49,13 @@ struct Record {
   std::string machine; ///< machine class
   std::string date;    ///< UTC, ISO 8601; see `utcNow`
 
-  /// Takes median, min and repetitions from a summary in seconds.
+  /// Takes median, min, repetitions and waited from a summary in seconds.
   void setTime(const Summary &seconds);
+  /// Takes a ceiling's median, and its `waited` where that is worse.
+  void setReadCeiling(const Summary &gbps);
+  void setComputePeak(const Summary &gflops);
+  /// Whether other processes spoilt the figure.
+  bool disturbed() const;
 
   double gbps() const;
   double gflops() const;
@@ -61,14 +69,15 @@ struct Record {
 };
 
 /// The fields in JSON: shape dtype layout page batch context q_len mode copies
-/// threads isa emulated median_us min_us repetitions bytes gbps ceiling_gbps
-/// flops gflops peak_gflops fraction bound machine date.
+/// threads isa emulated median_us min_us repetitions waited disturbed bytes
+/// gbps ceiling_gbps flops gflops peak_gflops fraction bound machine date.
 llvm::json::Object toJSON(const Record &record);
 
 /// Writes an array of records, replacing the file.
 llvm::Error writeJSON(llvm::StringRef path, const std::vector<Record> &records);
 
-/// An aligned text table. A fraction above `suspectFraction` is marked with
+/// An aligned text table. A disturbed time is marked with '~'. A fraction above
+/// `suspectFraction` is marked with
 /// '?': the ceiling was probably measured wrongly.
 void printTable(llvm::raw_ostream &os, const std::vector<Record> &records);
 

@@ -18,6 +18,9 @@ struct Summary {
   double median = 0, min = 0, max = 0;
   double p10 = 0, p90 = 0;
   size_t repetitions = 0;
+  /// Seconds without a core (see `secondsWithoutCore`) for every second of the
+  /// measurement; 0 for a sample that was not measured here.
+  double waited = 0;
 };
 
 /// The `q`-quantile (0 <= q <= 1) of an ascending, non-empty sample, linearly

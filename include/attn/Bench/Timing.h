@@ -33,6 +33,10 @@ struct TimingOptions {
 /// that wants cold data takes copy `rotation % copies`.
 using TimedBody = std::function<void(size_t rotation)>;
 
+/// A measurement during which more than this share was spent without a core
+/// says little: a median stands a few disturbed repetitions, not this.
+constexpr double disturbedShare = 0.05;
+
 /// Times `body`; the summary is in seconds. For cold data, the copies must
 /// together exceed the last-level cache by far (see `coldCopies`).
 Summary measure(const TimedBody &body, const TimingOptions &options = {});
@@ -42,6 +46,11 @@ Summary measure(const TimedBody &body, const TimingOptions &options = {});
 /// shared: no two consecutive calls get the same one. The budget is for each.
 std::vector<Summary> measureInTurn(const std::vector<TimedBody> &bodies,
                                    const TimingOptions &options = {});
+
+/// Seconds that this process's live threads, taken together, have been ready to
+/// run while other processes had the cores; 0 where the kernel does not count
+/// them. What grows this during a measurement spoils it.
+double secondsWithoutCore();
 
 /// Threads that start a task together. The calling thread is thread 0; the
 /// others spin between tasks, so that a start costs well below a microsecond.

@@ -50,6 +50,18 @@ TEST(Record, DerivesItsRates) {
   EXPECT_EQ(r.bound(), "");
 }
 
+TEST(Record, KeepsTheWorstDisturbance) {
+  Record r = sampleRecord();
+  EXPECT_FALSE(r.disturbed());
+  Summary ceiling = summarize({18, 20, 22});
+  ceiling.waited = 0.5;
+  r.setReadCeiling(ceiling);
+  EXPECT_DOUBLE_EQ(r.ceilingGBps, 20);
+  r.setComputePeak(summarize({240}));
+  EXPECT_DOUBLE_EQ(r.waited, 0.5);
+  EXPECT_TRUE(r.disturbed());
+}
+
 TEST(Record, WritesEveryField) {
   llvm::SmallString<128> path;
   ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("attn-bench", "json", path));
@@ -63,11 +75,12 @@ TEST(Record, WritesEveryField) {
   ASSERT_TRUE(array && array->size() == 2);
   const llvm::json::Object &object = *array->front().getAsObject();
   for (const char *field :
-       {"shape",       "dtype",    "layout",       "page",    "batch",
-        "context",     "q_len",    "mode",         "copies",  "threads",
-        "isa",         "emulated", "median_us",    "min_us",  "repetitions",
-        "bytes",       "gbps",     "ceiling_gbps", "flops",   "gflops",
-        "peak_gflops", "fraction", "bound",        "machine", "date"})
+       {"shape",   "dtype",     "layout",      "page",     "batch",
+        "context", "q_len",     "mode",        "copies",   "threads",
+        "isa",     "emulated",  "median_us",   "min_us",   "repetitions",
+        "waited",  "disturbed", "bytes",       "gbps",     "ceiling_gbps",
+        "flops",   "gflops",    "peak_gflops", "fraction", "bound",
+        "machine", "date"})
     EXPECT_NE(object.get(field), nullptr) << field;
   EXPECT_EQ(object.getNumber("gbps"), 15);
   EXPECT_EQ(object.getInteger("copies"), 48);

@@ -73,6 +73,13 @@ TEST(Timing, TakesTurns) {
   EXPECT_EQ(order.substr(0, 4), "abab");
 }
 
+TEST(Timing, CountsWaitingUpwards) {
+  double before = secondsWithoutCore();
+  EXPECT_GE(before, 0);
+  EXPECT_GE(measure([](size_t) {}).waited, 0);
+  EXPECT_GE(secondsWithoutCore(), before);
+}
+
 TEST(Timing, ATeamRunsEveryThreadOnce) {
   for (unsigned threads : {1u, 2u, 5u}) {
     ThreadTeam team(threads);
