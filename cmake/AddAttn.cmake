@@ -8,6 +8,9 @@ set(ATTN_PCH_HEADERS
     <mlir/Pass/Pass.h>)
 set(_attn_pch_stub ${CMAKE_BINARY_DIR}/pch/AttnPCH.cpp)
 file(GENERATE OUTPUT ${_attn_pch_stub} CONTENT "// Carries the precompiled header.\n")
+# Everything that tablegen makes; any library may include any of it.
+add_custom_target(AttnHeaders)
+
 add_library(AttnPCH OBJECT ${_attn_pch_stub})
 target_precompile_headers(AttnPCH PRIVATE ${ATTN_PCH_HEADERS})
 
@@ -17,9 +20,7 @@ function(attn_add_mlir_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_precompile_headers(${name} REUSE_FROM AttnPCH)
-  if(ARG_DEPENDS)
-    add_dependencies(${name} ${ARG_DEPENDS})
-  endif()
+  add_dependencies(${name} AttnHeaders ${ARG_DEPENDS})
   target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
 endfunction()
 
@@ -51,4 +52,15 @@ function(attn_add_unittest name)
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/unit
     BUILD_RPATH "${LLVM_LIBRARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})
+endfunction()
+
+# attn_add_passes(TARGET DIR): pass declarations and documentation from
+# include/attn/DIR/Passes.td, as "attn/DIR/Passes.h.inc".
+function(attn_add_passes target dir)
+  set(LLVM_TARGET_DEFINITIONS ${ATTN_SOURCE_DIR}/include/attn/${dir}/Passes.td)
+  set(out ${CMAKE_BINARY_DIR}/include/attn/${dir}/Passes.h.inc)
+  file(RELATIVE_PATH rel ${CMAKE_CURRENT_BINARY_DIR} ${out})
+  mlir_tablegen(${rel} -gen-pass-decls -name ${target})
+  add_public_tablegen_target(${target})
+  add_dependencies(AttnHeaders ${target})
 endfunction()

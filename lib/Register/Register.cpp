@@ -6,8 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Register.h"
+#include "attn/Conversion/AttnToTile/AttnToTile.h"
+#include "attn/Conversion/EmulateX86/Passes.h"
+#include "attn/Conversion/TileToCPU/TileToCPU.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Dialect/Tile/IR/Tile.h"
+#include "attn/Dialect/Tile/Transforms/Passes.h"
+#include "attn/Pipelines/CPUPipeline.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -19,4 +25,13 @@ void attn::registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<AttnDialect, tile::TileDialect>();
 }
 
-void attn::registerPasses() { mlir::registerAllPasses(); }
+void attn::registerPasses() {
+  mlir::registerAllPasses();
+  registerAttnSelectCPUSchedule();
+  registerConvertAttnToTile();
+  registerConvertTileToCPU();
+  registerLowerToLLVMCPU();
+  tile::registerTileExpand();
+  registerEmulateX86Passes();
+  registerPipelines();
+}

@@ -1,0 +1,33 @@
+//===- Passes.td - attn to tile ----------------------------*- tablegen -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_CONVERSION_ATTNTOTILE_PASSES_TD
+#define ATTN_CONVERSION_ATTNTOTILE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
+  let summary = "Outline attention as tile kernels";
+  let description = [{
+    Each `attn.attend` over a cache becomes a `tile.kernel` named after its
+    function, and a second one, `<name>_combine`, that merges the partial states
+    of a split. `attn.merge` becomes a combine kernel. Functions that held
+    nothing else are erased: the runtime calls the kernels.
+
+    Needs `tile.schedule` on each op (see `attn-select-cpu-schedule`). Refused,
+    with a reason: keys that are tensors, ops that no kernel computes yet,
+    dynamic head counts, widths or numbers of query tokens.
+
+    Example: test/Conversion/AttnToTile/attend.mlir.
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect"];
+  let statistics = [
+    Statistic<"numKernels", "kernels", "Attention kernels">,
+    Statistic<"numCombines", "combines", "Combine kernels">];
+}
+
+#endif // ATTN_CONVERSION_ATTNTOTILE_PASSES_TD

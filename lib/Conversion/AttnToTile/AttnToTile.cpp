@@ -1,0 +1,285 @@
+//===- AttnToTile.cpp - Outline attention as tile kernels -------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Conversion/AttnToTile/AttnToTile.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace attn {
+#define GEN_PASS_DEF_CONVERTATTNTOTILE
+#include "attn/Conversion/AttnToTile/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+/// The running maximum before the first key: below any finite score, and
+/// finite, so that differences are never NaN.
+constexpr float kInitialMax = -1.0e30f;
+
+/// Builds the body of one kernel; holds the types that its ops share.
+struct KernelBuilder {
+  KernelBuilder(OpBuilder &b, Location loc, tile::KernelOp kernel)
+      : b(b), loc(loc), kernel(kernel), schedule(*kernel.getSchedule()),
+        cache(kernel.getCache()), rows(kernel.getRows()) {
+    b.setInsertionPointToStart(&kernel.getBody().emplaceBlock());
+  }
+
+  tile::TileType tileOf(int64_t r, int64_t c, Type element = {}) {
+    return tile::TileType::get(b.getContext(), r, c,
+                               element ? element : b.getF32Type());
+  }
+  Value constant(float value, tile::TileType type) {
+    return tile::ConstantOp::create(b, loc, type, b.getF32FloatAttr(value));
+  }
+  SmallVector<Value> initialState() {
+    return {constant(kInitialMax, tileOf(rows, 1)), constant(0, tileOf(rows, 1)),
+            constant(0, tileOf(rows, cache.getV()))};
+  }
+
+  /// Starts a stream-like op over two tiles and the running (m, l, acc), leaves
+  /// the builder inside, and returns the block.
+  template <typename StreamT>
+  std::pair<StreamT, Block *> startStream(Type first, Type second) {
+    SmallVector<Value> inits = initialState();
+    auto stream = StreamT::create(b, loc, TypeRange(ValueRange(inits)), inits);
+    SmallVector<Type> types = {first, second};
+    llvm::append_range(types, TypeRange(ValueRange(inits)));
+    Block *body = b.createBlock(
+        &stream.getBody(), {}, types, SmallVector<Location>(types.size(), loc));
+    return {stream, body};
+  }
+
+  /// `p, m, l, alpha` of one softmax step over `score`.
+  tile::OnlineSoftmaxOp softmaxStep(Value score, Block *body) {
+    auto type = cast<tile::TileType>(score.getType());
+    bool packed = schedule.getEngine() != tile::Engine::Fma && type.getCols() > 1;
+    Type weight = packed ? Type(b.getBF16Type()) : Type(b.getF32Type());
+    return tile::OnlineSoftmaxOp::create(
+        b, loc, tileOf(rows, type.getCols(), weight), tileOf(rows, 1),
+        tileOf(rows, 1), tileOf(rows, 1), score, body->getArgument(2),
+        body->getArgument(3), b.getF32FloatAttr(packed ? 8.0f : 0.0f));
+  }
+
+  /// Normalises the state and stores it.
+  void finish(ValueRange state) {
+    auto norm = tile::NormalizeOp::create(b, loc, tileOf(rows, cache.getV()),
+                                          tileOf(rows, 1), state[2], state[0],
+                                          state[1]);
+    Value out = norm.getOut();
+    if (!kernel.getCombine())
+      tile::StorePartialOp::create(b, loc, out, norm.getLse());
+    if (kernel.getSinks()) {
+      Value sink = tile::SinkOp::create(b, loc, tileOf(rows, 1));
+      out = tile::ApplySinkOp::create(b, loc, out.getType(), out, norm.getLse(),
+                                      sink);
+    }
+    tile::StoreOp::create(b, loc, out, norm.getLse());
+  }
+
+  OpBuilder &b;
+  Location loc;
+  tile::KernelOp kernel;
+  tile::ScheduleAttr schedule;
+  tile::CacheAttr cache;
+  int64_t rows;
+};
+
+void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
+  KernelBuilder k(b, attend.getLoc(), kernel);
+  int64_t tokens = k.schedule.getKvTile();
+  Type element = k.cache.getElement();
+  Value q = tile::QueryOp::create(b, k.loc,
+                                  k.tileOf(k.rows, k.cache.getK(), element));
+  auto [stream, body] = k.startStream<tile::StreamOp>(
+      k.tileOf(tokens, k.cache.getK(), element),
+      k.tileOf(tokens, k.cache.getV(), element));
+  tile::TileType scores = k.tileOf(k.rows, tokens);
+  Value dot = tile::DotOp::create(b, k.loc, scores, q, body->getArgument(0));
+  auto score = tile::ScoreOp::create(
+      b, k.loc, scores, dot, attend.getScale(), kernel.getSoftcap(),
+      kernel.getCausal(), kernel.getWindow(), /*no_mask=*/false);
+  if (!attend.getScore().empty()) {
+    IRMapping mapping;
+    attend.getScore().cloneInto(&score.getRegion(), mapping);
+    Operation *yield = score.getRegion().front().getTerminator();
+    OpBuilder inner(yield);
+    tile::YieldOp::create(inner, yield->getLoc(), yield->getOperands());
+    yield->erase();
+  }
+  tile::OnlineSoftmaxOp step = k.softmaxStep(score, body);
+  Value acc = tile::DotAccOp::create(b, k.loc, body->getArgument(4).getType(),
+                                     step.getP(), body->getArgument(1),
+                                     body->getArgument(4), step.getAlpha());
+  tile::YieldOp::create(b, k.loc,
+                        ValueRange{step.getMNext(), step.getLNext(), acc});
+  b.setInsertionPointAfter(stream);
+  k.finish(stream.getResults());
+}
+
+/// Merging is an online softmax over the partial states: the score of a state
+/// is its log-sum-exp and its value its output.
+void buildCombine(OpBuilder &b, tile::KernelOp kernel, Location loc) {
+  KernelBuilder k(b, loc, kernel);
+  tile::TileType out = k.tileOf(k.rows, k.cache.getV());
+  auto [partials, body] =
+      k.startStream<tile::PartialsOp>(out, k.tileOf(k.rows, 1));
+  auto score = tile::ScoreOp::create(
+      b, loc, k.tileOf(k.rows, 1), body->getArgument(1), APFloat(1.0f),
+      APFloat(0.0f), /*causal=*/false, /*window=*/0, /*no_mask=*/true);
+  tile::OnlineSoftmaxOp step = k.softmaxStep(score, body);
+  auto acc = tile::MapOp::create(
+      b, loc, TypeRange{out},
+      ValueRange{body->getArgument(4), step.getAlpha(), body->getArgument(0),
+                 step.getP()},
+      b.getArrayAttr({}));
+  {
+    OpBuilder::InsertionGuard guard(b);
+    SmallVector<Type> scalars(4, b.getF32Type());
+    Block *block = b.createBlock(&acc.getBody(), {}, scalars,
+                                 SmallVector<Location>(4, loc));
+    Value old = arith::MulFOp::create(b, loc, block->getArgument(0),
+                                      block->getArgument(1));
+    Value add = arith::MulFOp::create(b, loc, block->getArgument(2),
+                                      block->getArgument(3));
+    Value sum = arith::AddFOp::create(b, loc, old, add);
+    tile::YieldOp::create(b, loc, sum);
+  }
+  tile::YieldOp::create(
+      b, loc, ValueRange{step.getMNext(), step.getLNext(), acc.getResult(0)});
+  b.setInsertionPointAfter(partials);
+  k.finish(partials.getResults());
+}
+
+struct ConvertAttnToTilePass
+    : attn::impl::ConvertAttnToTileBase<ConvertAttnToTilePass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    for (auto func : llvm::make_early_inc_range(
+             getOperation().getOps<func::FuncOp>())) {
+      if (func.isExternal())
+        continue;
+      if (failed(convert(func, symbols)))
+        return signalPassFailure();
+    }
+  }
+
+  LogicalResult convert(func::FuncOp func, SymbolTable &symbols) {
+    if (!func.getBody().hasOneBlock())
+      return func.emitOpError("has control flow; kernels are outlined from "
+                              "straight-line functions");
+    SmallVector<AttendOp> attends;
+    SmallVector<MergeOp> merges;
+    for (Operation &op : func.getBody().front()) {
+      if (auto attend = dyn_cast<AttendOp>(op))
+        attends.push_back(attend);
+      else if (auto merge = dyn_cast<MergeOp>(op))
+        merges.push_back(merge);
+      else if (!isa<CacheAppendOp, func::ReturnOp>(op)) // appends: the runtime's
+        return op.emitOpError("is computed by no kernel; only attn.attend, "
+                              "attn.merge and attn.cache_append compile");
+    }
+    symbols.remove(func); // frees the name for the kernel
+    func->remove();
+    LogicalResult result = success();
+    bool several = attends.size() + merges.size() > 1;
+    unsigned index = 0;
+    auto name = [&] {
+      std::string base = func.getName().str();
+      return several ? base + "_" + std::to_string(index++) : base;
+    };
+    for (AttendOp attend : attends)
+      if (failed(convertAttend(attend, name(), symbols)))
+        result = failure();
+    for (MergeOp merge : merges)
+      if (failed(convertMerge(merge, name(), symbols)))
+        result = failure();
+    if (failed(result)) {
+      getOperation().push_back(func);
+      return failure();
+    }
+    func->destroy();
+    return success();
+  }
+
+  /// An empty kernel of the given facts at the end of the module.
+  tile::KernelOp addKernel(Location loc, StringRef name, int64_t group,
+                           int64_t qLen, tile::CacheAttr cache,
+                           tile::ScheduleAttr schedule, bool combine) {
+    OpBuilder b = OpBuilder::atBlockEnd(getOperation().getBody());
+    return tile::KernelOp::create(b, loc, name, group, qLen, cache, schedule,
+                                  combine, APFloat(1.0f), APFloat(0.0f));
+  }
+
+  LogicalResult convertAttend(AttendOp attend, StringRef name,
+                              SymbolTable &symbols) {
+    KVCacheType cache = attend.getCacheType();
+    if (!cache)
+      return attend.emitOpError("reads key tensors; kernels read caches");
+    RankedTensorType query = attend.getQuery().getType();
+    if (query.isDynamicDim(1) || query.isDynamicDim(2) || query.isDynamicDim(3))
+      return attend.emitOpError("needs static query tokens, heads and width");
+    auto schedule = attend->getAttrOfType<tile::ScheduleAttr>("tile.schedule");
+    if (!schedule)
+      return attend.emitOpError("has no tile.schedule; run "
+                                "attn-select-cpu-schedule first");
+    auto facts = tile::CacheAttr::get(
+        attend.getContext(), cache.getHeads(), cache.getKDim(), cache.getVDim(),
+        cache.getElementType(),
+        static_cast<tile::CacheLayout>(cache.getLayout()), cache.isLatent());
+    OpBuilder b(attend.getContext());
+    for (bool combine : {false, true}) {
+      tile::KernelOp kernel = addKernel(
+          attend.getLoc(), combine ? (name + "_combine").str() : name.str(),
+          attend.getHeads().getGroup(), query.getDimSize(1), facts, schedule,
+          combine);
+      kernel.setScaleAttr(attend.getScaleAttr());
+      if (attend.getSoftcap())
+        kernel.setSoftcapAttr(attend.getSoftcapAttr());
+      kernel.setCausal(attend.isCausal());
+      kernel.setWindow(attend.getWindow());
+      kernel.setSinks(static_cast<bool>(attend.getSinks()));
+      kernel.setScoreMod(!attend.getScore().empty());
+      if (combine) {
+        buildCombine(b, kernel, attend.getLoc());
+        ++numCombines;
+      } else {
+        buildAttend(b, kernel, attend);
+        ++numKernels;
+      }
+      symbols.insert(kernel);
+    }
+    return success();
+  }
+
+  LogicalResult convertMerge(MergeOp merge, StringRef name,
+                             SymbolTable &symbols) {
+    RankedTensorType out = merge.getOutput().getType();
+    if (out.isDynamicDim(1) || out.isDynamicDim(2) || out.isDynamicDim(3))
+      return merge.emitOpError("needs static query tokens, heads and width");
+    auto schedule = merge->getAttrOfType<tile::ScheduleAttr>("tile.schedule");
+    if (!schedule)
+      return merge.emitOpError("has no tile.schedule; run "
+                               "attn-select-cpu-schedule first");
+    auto facts = tile::CacheAttr::get(
+        merge.getContext(), out.getDimSize(2), out.getDimSize(3),
+        out.getDimSize(3), out.getElementType(), tile::CacheLayout::Row, false);
+    tile::KernelOp kernel = addKernel(merge.getLoc(), name, 1,
+                                      out.getDimSize(1), facts, schedule, true);
+    OpBuilder b(merge.getContext());
+    buildCombine(b, kernel, merge.getLoc());
+    symbols.insert(kernel);
+    ++numCombines;
+    return success();
+  }
+};
+} // namespace

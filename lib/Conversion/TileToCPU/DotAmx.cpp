@@ -1,0 +1,315 @@
+//===- DotAmx.cpp - Products on AMX tiles -----------------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+// Scores are computed transposed, S^T = K Q^T: rows of K as they lie in memory
+// are the A operand (16 tokens x 32 dims), so K is never packed; the query,
+// packed once a kernel, is the B operand. O = P V takes the weights as A and V
+// pair-interleaved as B: as it lies in our own layout, interleaved on the way
+// through L1 otherwise.
+
+#include "Kernel.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+namespace {
+
+/// Dims one tile of K covers, tokens one tile of V covers.
+constexpr int64_t kStep = 32;
+
+int64_t kSteps(const Kernel &k) { return llvm::divideCeil(k.kDim(), kStep); }
+
+/// First dim of step `i`: where the width is an odd multiple of 16, the last
+/// step overlaps the one before and the query holds zeros there.
+int64_t firstDim(const Kernel &k, int64_t i) {
+  return std::min(i * kStep, k.kDim() - kStep);
+}
+
+/// Bytes of one packed block: [step][16 pairs][height] 32-bit pairs.
+int64_t queryBlockBytes(const Kernel &k, int64_t height) {
+  return kSteps(k) * 16 * height * 4;
+}
+
+} // namespace
+
+int64_t attn::cpu::amxQueryBytes(Kernel &k) {
+  const RowSegment &segment = k.blocks.segments.front();
+  return segment.count * queryBlockBytes(k, segment.height);
+}
+
+void attn::cpu::amxPackQuery(Kernel &k, Value packed) {
+  Emitter &e = k.e;
+  const RowSegment &segment = k.blocks.segments.front();
+  int64_t height = segment.height;
+  int64_t blockBytes = queryBlockBytes(k, height);
+  e.loop(amxQueryBytes(k) / 64, 1, [&](Value i) {
+    e.store(e.zeros(e.vec(16, e.i32())), e.ptr(packed, e.mul(i, 64)));
+  });
+  Value heightValue = e.i64(height);
+  k.forEachRow([&](Value token, Value groupHead, Value row) {
+    Value source = emitQueryRow(k, token, groupHead);
+    Value block = e.divU(row, heightValue);
+    Value column = e.sub(row, e.mul(block, height));
+    Value target = e.ptr(packed, e.add(e.mul(block, blockBytes),
+                                       e.mul(column, 4)));
+    auto copyPair = [&](Value dim, Value pair) {
+      Value word = e.load(e.ptr(source, e.mul(dim, 2)), e.i32());
+      e.store(word, e.ptr(target, e.mul(pair, height * 4)));
+    };
+    int64_t whole = k.kDim() / kStep * (kStep / 2);
+    e.loop(whole, 1, [&](Value pair) { copyPair(e.mul(pair, 2), pair); });
+    // The tail's second half; its first half stays zero.
+    if (k.kDim() % kStep)
+      e.loop(8, 1, [&](Value i) {
+        copyPair(e.add(e.mul(i, 2), k.kDim() - 16), e.add(i, whole + 8));
+      });
+  });
+}
+
+/// One register block of S^T: `tokenTiles` x `blocks` tiles of scores.
+static void dotTiles(Kernel &k, Value query, const View &key,
+                     const Buffer &scores, Value t, Value firstBlock,
+                     int64_t tokenTiles, int64_t numBlocks) {
+  Emitter &e = k.e;
+  const RowSegment &segment = k.blocks.segments.front();
+  int64_t height = segment.height, blockBytes = queryBlockBytes(k, height);
+  amx::TileType aType = e.tile(16, 32, e.bf16());
+  amx::TileType bType = e.tile(16, 2 * height, e.bf16());
+  amx::TileType cType = e.tile(16, height, e.f32());
+  Value bStride = e.i64(height * 4);
+  SmallVector<Value> keyBase, queryBase;
+  for (int64_t i = 0; i < tokenTiles; ++i)
+    keyBase.push_back(
+        e.ptr(key.base, e.mul(e.add(t, i * 16), key.stride)));
+  for (int64_t j = 0; j < numBlocks; ++j)
+    queryBase.push_back(
+        e.ptr(query, e.mul(e.add(firstBlock, j), blockBytes)));
+  SmallVector<Value> acc;
+  for (int64_t i = 0; i < tokenTiles * numBlocks; ++i)
+    acc.push_back(e.tileZero(cType));
+  auto step = [&](Value keyOffset, Value queryOffset, ValueRange carried) {
+    SmallVector<Value> next(carried), b;
+    for (int64_t j = 0; j < numBlocks; ++j)
+      b.push_back(e.tileLoad(bType, e.ptr(queryBase[j], queryOffset), bStride));
+    for (int64_t i = 0; i < tokenTiles; ++i) {
+      Value a = e.tileLoad(aType, e.ptr(keyBase[i], keyOffset), key.stride);
+      for (int64_t j = 0; j < numBlocks; ++j)
+        next[i * numBlocks + j] = e.tileMul(a, b[j], next[i * numBlocks + j]);
+    }
+    return next;
+  };
+  if (kSteps(k) > 4 && k.kDim() % kStep == 0) {
+    acc = SmallVector<Value>(
+        e.loop(kSteps(k), 1, acc, [&](Value i, ValueRange carried) {
+          return step(e.mul(i, kStep * 2), e.mul(i, 16 * height * 4), carried);
+        }));
+  } else {
+    for (int64_t i = 0; i < kSteps(k); ++i)
+      acc = step(e.i64(firstDim(k, i) * 2), e.i64(i * 16 * height * 4), acc);
+  }
+  for (int64_t i = 0; i < tokenTiles; ++i)
+    for (int64_t j = 0; j < numBlocks; ++j) {
+      Value block = e.mul(e.add(firstBlock, j), k.kvTile() * height * 4);
+      Value at = e.add(block, e.mul(e.add(t, i * 16), height * 4));
+      e.tileStore(acc[i * numBlocks + j], e.ptr(scores.base, at), bStride);
+    }
+}
+
+void attn::cpu::amxDot(Kernel &k, Value packedQuery, const View &key,
+                       const Buffer &scores) {
+  Emitter &e = k.e;
+  const RowSegment &segment = k.blocks.segments.front();
+  int64_t pairs = segment.count / 2;
+  e.loop(k.kvTile(), 32, [&](Value t) {
+    if (int64_t ahead = k.schedule.getPrefetch())
+      e.loop(32, 1, [&](Value row) {
+        Value at = e.ptr(key.base, e.mul(e.add(t, row), key.stride));
+        for (int64_t line = 0; line < k.kDim() * 2; line += 64)
+          e.prefetch(e.ptr(at, ahead + line));
+      });
+    if (pairs)
+      e.loop(2 * pairs, 2, [&](Value block) {
+        dotTiles(k, packedQuery, key, scores, t, block, 2, 2);
+      });
+    if (segment.count % 2)
+      dotTiles(k, packedQuery, key, scores, t, e.i64(2 * pairs), 2, 1);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// P V
+//===----------------------------------------------------------------------===//
+
+/// Transposes the weights of each block from [t/2][height] token pairs to rows
+/// of token pairs, the A operand: 16 pairs x 16 rows of 32 bits at a time.
+static void transposeWeights(Kernel &k, const Buffer &p, Value rows) {
+  Emitter &e = k.e;
+  const RowSegment &segment = k.blocks.segments.front();
+  int64_t height = segment.height, tokens = k.kvTile();
+  int64_t blockBytes = height * tokens * 2;
+  e.loop(segment.count, 1, [&](Value block) {
+    Value source = e.ptr(p.base, e.mul(block, blockBytes));
+    Value target = e.ptr(rows, e.mul(block, blockBytes));
+    e.loop(tokens / 2, 16, [&](Value pair) {
+      // A vector holds 16 / height pairs; `height` vectors hold 16 pairs.
+      VectorType words = e.vec(16, e.i32());
+      SmallVector<Value> level;
+      for (int64_t i = 0; i < height; ++i)
+        level.push_back(e.load(
+            e.ptr(source, e.add(e.mul(pair, height * 4), i * 64)), words, 4));
+      // log2(height) perfect unshuffles turn [16 pairs][height] into
+      // [height][16 pairs]: each brings the even elements before the odd ones.
+      for (int64_t rounds = llvm::Log2_64(height); rounds > 0; --rounds) {
+        SmallVector<Value> next;
+        SmallVector<int64_t> even, odd;
+        for (int64_t lane = 0; lane < 16; ++lane) {
+          even.push_back(2 * lane);
+          odd.push_back(2 * lane + 1);
+        }
+        for (int64_t half = 0; half < 2; ++half)
+          for (int64_t i = 0; i < height; i += 2)
+            next.push_back(
+                e.shuffle(level[i], level[i + 1], half ? odd : even));
+        level = std::move(next);
+      }
+      for (int64_t row = 0; row < height; ++row)
+        e.store(level[row],
+                e.ptr(target, e.add(e.mul(pair, 4), row * tokens * 2)), 4);
+    });
+  });
+}
+
+/// Interleaves `dims` (16 or 32) columns of all tokens of row-major V into
+/// columns of B tiles, [dims/16][t/2][16][2].
+static void interleaveStrip(Kernel &k, const View &value, Value column,
+                            int64_t dims, Value strip) {
+  Emitter &e = k.e;
+  e.loop(k.kvTile(), 2, [&](Value t) {
+    VectorType type = e.vec(dims, e.bf16());
+    Value at = e.ptr(value.base, e.add(e.mul(t, value.stride), e.mul(column, 2)));
+    Value even = e.load(at, type), odd = e.load(e.ptr(at, value.stride), type);
+    for (int64_t half = 0; half < dims / 16; ++half) {
+      SmallVector<int64_t> mask;
+      for (int64_t lane = 0; lane < 16; ++lane) {
+        mask.push_back(16 * half + lane);
+        mask.push_back(dims + 16 * half + lane);
+      }
+      Value to = e.ptr(strip, e.add(e.mul(t, 32), half * k.kvTile() * 32));
+      e.store(e.shuffle(even, odd, mask), to, 2);
+    }
+  });
+}
+
+/// acc tiles [blocks][dimTiles] += P V for 16 or 32 dims at `column`.
+static void accTiles(Kernel &k, Value weights, ArrayRef<Value> valueTiles,
+                     const Buffer &acc, Value firstBlock, int64_t numBlocks,
+                     Value column) {
+  Emitter &e = k.e;
+  const RowSegment &segment = k.blocks.segments.front();
+  int64_t height = segment.height, tokens = k.kvTile();
+  amx::TileType aType = e.tile(height, 32, e.bf16());
+  amx::TileType bType = e.tile(16, 32, e.bf16());
+  amx::TileType cType = e.tile(height, 16, e.f32());
+  Value aStride = e.i64(tokens * 2), bStride = e.i64(64);
+  Value cStride = e.i64(k.vDim() * 4);
+  SmallVector<Value> accAt, aBase, sums;
+  for (int64_t i = 0; i < numBlocks; ++i) {
+    Value block = e.add(firstBlock, i);
+    aBase.push_back(e.ptr(weights, e.mul(block, height * tokens * 2)));
+    for (size_t j = 0; j < valueTiles.size(); ++j) {
+      Value index = e.add(e.mul(block, height * k.vDim()), column);
+      accAt.push_back(e.ptr(acc.base, e.mul(e.add(index, j * 16), 4)));
+      sums.push_back(e.tileLoad(cType, accAt.back(), cStride));
+    }
+  }
+  ValueRange done =
+      e.loop(tokens, 32, sums, [&](Value t, ValueRange carried) {
+        SmallVector<Value> next(carried), b;
+        for (Value base : valueTiles)
+          b.push_back(e.tileLoad(bType, e.ptr(base, e.mul(t, 32)), bStride));
+        for (int64_t i = 0; i < numBlocks; ++i) {
+          Value a = e.tileLoad(aType, e.ptr(aBase[i], e.mul(t, 2)), aStride);
+          for (size_t j = 0; j < b.size(); ++j) {
+            Value &slot = next[i * b.size() + j];
+            slot = e.tileMul(a, b[j], slot);
+          }
+        }
+        return next;
+      });
+  for (auto [tile, at] : llvm::zip(done, accAt))
+    e.tileStore(tile, at, cStride);
+}
+
+int64_t attn::cpu::amxDotAccScratch(Kernel &k) {
+  // Transposed weights, then a strip of interleaved V.
+  return k.blocks.padded * k.kvTile() * 2 + 2 * k.kvTile() * 32;
+}
+
+/// acc *= alpha where any alpha is not 1 (lazy rescaling makes that rare).
+static void rescale(Kernel &k, const Buffer &alpha, const Buffer &acc) {
+  Emitter &e = k.e;
+  e.loop(k.blocks.rows, 1, [&](Value row) {
+    Value factor = e.load(e.ptr(alpha.base, e.mul(row, 4)), e.f32());
+    Value one =
+        arith::ConstantOp::create(e.b, e.loc, e.b.getF32FloatAttr(1.0f));
+    Value changed = arith::CmpFOp::create(
+        e.b, e.loc, arith::CmpFPredicate::UNE, factor, one);
+    e.ifThen(changed, [&] {
+      Value wide = e.broadcast(factor, e.vec(16));
+      e.loop(k.vDim(), 16, [&](Value column) {
+        Value at = e.ptr(acc.base,
+                         e.mul(e.add(e.mul(row, k.vDim()), column), 4));
+        e.store(e.mulF(e.load(at, e.vec(16), 4), wide), at, 4);
+      });
+    });
+  });
+}
+
+void attn::cpu::amxDotAcc(Kernel &k, const Buffer &p, const View &value,
+                          const Buffer &alpha, const Buffer &acc,
+                          int64_t packOffset) {
+  Emitter &e = k.e;
+  const RowSegment &segment = k.blocks.segments.front();
+  int64_t pairs = segment.count / 2;
+  Value weights = k.scratchAt(packOffset);
+  Value strip = e.ptr(weights, k.blocks.padded * k.kvTile() * 2);
+  rescale(k, alpha, acc);
+  transposeWeights(k, p, weights);
+  // Tiles of 16 dims at `column`; `count` of them.
+  auto columns = [&](Value column, int64_t count) {
+    SmallVector<Value> tiles;
+    if (!value.paired)
+      interleaveStrip(k, value, column, 16 * count, strip);
+    for (int64_t i = 0; i < count; ++i) {
+      Value group = e.divU(column, e.i64(16));
+      tiles.push_back(value.paired
+                          ? e.ptr(value.base,
+                                  e.mul(e.add(group, i), value.stride))
+                          : e.ptr(strip, i * k.kvTile() * 32));
+    }
+    if (pairs)
+      e.loop(2 * pairs, 2, [&](Value block) {
+        accTiles(k, weights, tiles, acc, block, 2, column);
+      });
+    if (segment.count % 2)
+      accTiles(k, weights, tiles, acc, e.i64(2 * pairs), 1, column);
+  };
+  e.loop(k.vDim() / 32 * 32, 32, [&](Value column) {
+    if (value.paired && k.schedule.getPrefetch())
+      e.loop(2, 1, [&](Value i) {
+        Value group = e.add(e.divU(column, e.i64(16)), i);
+        Value base = e.ptr(value.base, e.mul(group, value.stride));
+        e.loop(k.kvTile() * 32, 64, [&](Value byte) {
+          e.prefetch(e.ptr(base, e.add(byte, k.schedule.getPrefetch())));
+        });
+      });
+    columns(column, 2);
+  });
+  if (k.vDim() % 32)
+    columns(e.i64(k.vDim() - 16), 1);
+}

@@ -1,0 +1,296 @@
+//===- DotFma.cpp - Products by vector FMA and by vdpbf16ps -----*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+// Registers are blocked `height` rows x `lanes / height` tokens for q k^T: as
+// many accumulators as a vector has lanes, whose lane sums make one vector of
+// scores. For p v they hold `height` rows x a strip of the output's columns.
+
+#include "Kernel.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+namespace {
+
+/// Query rows are kept as f32 for FMA and as bf16 for the dot product, where
+/// rows are padded to whole vectors (see kTail).
+struct QueryLayout {
+  explicit QueryLayout(const Kernel &k)
+      : dot(k.engine() == tile::Engine::DpBf16),
+        step(dot ? 2 * k.lanes() : k.lanes()),
+        steps(llvm::divideCeil(k.kDim(), step)),
+        rowBytes(steps * step * (dot ? 2 : 4)) {}
+  bool dot;
+  int64_t step;     ///< K elements a vector covers
+  int64_t steps;    ///< vectors a row
+  int64_t rowBytes; ///< of a packed row
+
+  /// First K element of vector `i`. Where the width is no multiple of the
+  /// step, the last vector ends with the row and overlaps the one before; the
+  /// query holds zeros there.
+  int64_t firstElement(int64_t i, int64_t kDim) const {
+    return std::min(i * step, kDim - step);
+  }
+};
+
+} // namespace
+
+int64_t attn::cpu::fmaQueryBytes(Kernel &k) {
+  return k.blocks.padded * QueryLayout(k).rowBytes;
+}
+
+void attn::cpu::fmaPackQuery(Kernel &k, Value packed) {
+  Emitter &e = k.e;
+  QueryLayout layout(k);
+  int64_t es = Emitter::bytes(k.element());
+  int64_t stored = layout.dot ? 2 : 4;
+  k.forEachRow([&](Value token, Value groupHead, Value row) {
+    Value source = emitQueryRow(k, token, groupHead);
+    Value target = e.ptr(packed, e.mul(row, layout.rowBytes));
+    for (int64_t i = 0; i < layout.steps; ++i) {
+      int64_t first = layout.firstElement(i, k.kDim());
+      Value from = e.ptr(source, first * es);
+      Value to = e.ptr(target, i * layout.step * stored);
+      if (!layout.dot) {
+        e.store(e.loadAsF32(from, layout.step, k.element()), to, 4);
+        continue;
+      }
+      VectorType type = e.vec(layout.step, k.element());
+      Value x = e.load(from, type);
+      int64_t overlap = i * layout.step - first;
+      if (overlap > 0) {
+        SmallVector<int64_t> mask;
+        for (int64_t lane = 0; lane < layout.step; ++lane)
+          mask.push_back(lane < overlap ? layout.step : lane);
+        x = e.shuffle(x, e.zeros(type), mask);
+      }
+      e.store(x, to, 2);
+    }
+  });
+  int64_t padding = (k.blocks.padded - k.blocks.rows) * layout.rowBytes;
+  VectorType bytes = e.vec(16, e.i32());
+  e.loop(padding / 64, 1, [&](Value i) {
+    Value at = e.ptr(packed, e.add(e.mul(i, 64),
+                                   k.blocks.rows * layout.rowBytes));
+    e.store(e.zeros(bytes), at);
+  });
+}
+
+/// Scores of one block of rows against the `tokens` tokens at `key`: one
+/// vector, lane = token * height + row.
+static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
+                      ArrayRef<Value> keys, int64_t height) {
+  Emitter &e = k.e;
+  int64_t es = Emitter::bytes(k.element());
+  int64_t tokens = keys.size();
+  VectorType accType = e.vec(k.lanes());
+  auto step = [&](Value keyOffset, Value queryOffset,
+                  ValueRange acc) -> SmallVector<Value> {
+    SmallVector<Value> next(acc);
+    SmallVector<Value> key;
+    for (Value base : keys) {
+      Value at = e.ptr(base, keyOffset);
+      key.push_back(layout.dot ? e.load(at, e.vec(layout.step, k.element()))
+                               : e.loadAsF32(at, layout.step, k.element()));
+    }
+    for (int64_t row = 0; row < height; ++row) {
+      Value at = e.ptr(e.ptr(queryRow, queryOffset), row * layout.rowBytes);
+      Value q = e.load(at, e.vec(layout.step, layout.dot ? e.bf16() : e.f32()),
+                       layout.dot ? 2 : 4);
+      for (int64_t token = 0; token < tokens; ++token) {
+        Value &slot = next[token * height + row];
+        slot = layout.dot ? x86vector::DotBF16Op::create(e.b, e.loc, accType,
+                                                         slot, key[token], q)
+                                .getResult()
+                          : e.fma(key[token], q, slot);
+      }
+    }
+    return next;
+  };
+  SmallVector<Value> acc(tokens * height, e.zeros(accType));
+  int64_t queryStep = layout.step * (layout.dot ? 2 : 4);
+  // Short rows are unrolled; long ones (MLA) loop, four vectors a turn.
+  bool exact = k.kDim() % layout.step == 0;
+  if (exact && layout.steps > 8) {
+    int64_t unroll = layout.steps % 4 == 0 ? 4 : layout.steps % 3 == 0 ? 3
+                     : layout.steps % 2 == 0                           ? 2
+                                                                       : 1;
+    acc = SmallVector<Value>(
+        e.loop(layout.steps, unroll, acc, [&](Value i, ValueRange carried) {
+          SmallVector<Value> next(carried);
+          for (int64_t u = 0; u < unroll; ++u) {
+            Value at = e.add(i, u);
+            next = step(e.mul(at, layout.step * es), e.mul(at, queryStep), next);
+          }
+          return next;
+        }));
+  } else {
+    for (int64_t i = 0; i < layout.steps; ++i)
+      acc = step(e.i64(layout.firstElement(i, k.kDim()) * es),
+                 e.i64(i * queryStep), acc);
+  }
+  return e.sumLanes(acc);
+}
+
+void attn::cpu::fmaDot(Kernel &k, Value packedQuery, const View &key,
+                       const Buffer &scores) {
+  Emitter &e = k.e;
+  QueryLayout layout(k);
+  // Tokens are walked in groups of the largest number that a segment takes at
+  // once, so that a key row is read once from L1 for all blocks.
+  for (const RowSegment &segment : k.blocks.segments) {
+    int64_t tokens = k.lanes() / segment.height;
+    e.loop(k.kvTile(), tokens, [&](Value t) {
+      SmallVector<Value> keys;
+      for (int64_t j = 0; j < tokens; ++j) {
+        keys.push_back(e.ptr(key.base, e.mul(e.add(t, j), key.stride)));
+        if (int64_t ahead = k.schedule.getPrefetch();
+            ahead && segment.start == 0)
+          for (int64_t line = 0; line < k.kDim() * Emitter::bytes(k.element());
+               line += 64)
+            e.prefetch(e.ptr(keys.back(), ahead + line));
+      }
+      e.loop(segment.count, 1, [&](Value block) {
+        Value start = e.add(e.mul(block, segment.height), segment.start);
+        Value sums = dotBlock(k, layout,
+                              e.ptr(packedQuery, e.mul(start, layout.rowBytes)),
+                              keys, segment.height);
+        // Block-major, then token-major: ((start * T) + t * height) floats.
+        Value at = e.add(e.mul(start, k.kvTile() * 4), e.mul(t, segment.height * 4));
+        e.store(sums, e.ptr(scores.base, at), 4);
+      });
+    });
+  }
+}
+
+/// Columns of V that a block of `height` rows accumulates at once, in vectors:
+/// the largest divisor of the width that the registers hold.
+static int64_t stripVectors(const Kernel &k, int64_t height) {
+  int64_t registers = k.lanes() == 16 ? 16 : 8;
+  int64_t vectors = k.vDim() / k.lanes();
+  for (int64_t n = std::max<int64_t>(1, std::min(registers / height, int64_t(8)));
+       n > 1; --n)
+    if (vectors % n == 0)
+      return n;
+  return 1;
+}
+
+/// V of tokens t and t + 1, `strip` vectors each, as f32.
+static void loadValuePair(Kernel &k, const View &value, Value t, Value column,
+                          int64_t strip, SmallVectorImpl<Value> &even,
+                          SmallVectorImpl<Value> &odd) {
+  Emitter &e = k.e;
+  int64_t lanes = k.lanes(), es = Emitter::bytes(k.element());
+  for (int64_t n = 0; n < strip; ++n) {
+    Value dim = e.add(column, n * lanes);
+    if (!value.paired) {
+      Value at = e.ptr(value.base, e.add(e.mul(t, value.stride), e.mul(dim, es)));
+      even.push_back(e.loadAsF32(at, lanes, k.element()));
+      odd.push_back(e.loadAsF32(e.ptr(at, value.stride), lanes, k.element()));
+      continue;
+    }
+    // [dim/16][t/2][16][2] bf16: 64 bytes a pair, the even token low.
+    Value group = e.mul(e.divU(dim, e.i64(16)), value.stride);
+    Value within = e.mul(arith::RemUIOp::create(e.b, e.loc, dim, e.i64(16)), 4);
+    Value at = e.ptr(value.base, e.add(e.add(group, within), e.mul(t, 32)));
+    VectorType ints = e.vec(lanes, e.i32());
+    Value pair = e.load(at, ints);
+    even.push_back(e.bitcast(arith::ShLIOp::create(e.b, e.loc, pair,
+                                                   e.splat(int64_t(16), ints)),
+                             e.vec(lanes)));
+    odd.push_back(e.bitcast(
+        arith::AndIOp::create(e.b, e.loc, pair,
+                              e.splat(int64_t(-65536), ints)),
+        e.vec(lanes)));
+  }
+}
+
+/// V of tokens t and t + 1 pair-interleaved, one vector per 16 dims.
+static void loadValueInterleaved(Kernel &k, const View &value, Value t,
+                                 Value column, int64_t strip,
+                                 SmallVectorImpl<Value> &pairs) {
+  Emitter &e = k.e;
+  for (int64_t n = 0; n < strip; ++n) {
+    Value dim = e.add(column, n * 16);
+    if (value.paired) {
+      Value group = e.mul(e.divU(dim, e.i64(16)), value.stride);
+      pairs.push_back(e.load(e.ptr(value.base, e.add(group, e.mul(t, 32))),
+                             e.vec(32, e.bf16())));
+      continue;
+    }
+    Value at = e.ptr(value.base, e.add(e.mul(t, value.stride), e.mul(dim, 2)));
+    Value even = e.load(at, e.vec(16, e.bf16()));
+    Value odd = e.load(e.ptr(at, value.stride), e.vec(16, e.bf16()));
+    pairs.push_back(
+        vector::InterleaveOp::create(e.b, e.loc, e.vec(32, e.bf16()), even, odd));
+  }
+}
+
+void attn::cpu::fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
+                          const Buffer &alpha, const Buffer &acc) {
+  Emitter &e = k.e;
+  int64_t lanes = k.lanes();
+  bool dot = k.engine() == tile::Engine::DpBf16;
+  VectorType type = e.vec(lanes);
+  for (const RowSegment &segment : k.blocks.segments) {
+    int64_t height = segment.height, strip = stripVectors(k, height);
+    e.loop(k.vDim(), strip * lanes, [&](Value column) {
+      e.loop(segment.count, 1, [&](Value block) {
+        Value start = e.add(e.mul(block, height), segment.start);
+        auto accAt = [&](int64_t row, int64_t n) {
+          Value index = e.add(e.mul(e.add(start, row), k.vDim()), column);
+          return e.ptr(acc.base, e.mul(e.add(index, n * lanes), 4));
+        };
+        SmallVector<Value> sums;
+        for (int64_t row = 0; row < height; ++row) {
+          Value scale = e.broadcastLoad(
+              e.ptr(alpha.base, e.mul(e.add(start, row), 4)), type);
+          for (int64_t n = 0; n < strip; ++n)
+            sums.push_back(e.mulF(e.load(accAt(row, n), type, 4), scale));
+        }
+        int64_t weightBytes = dot ? 2 : 4;
+        Value weights =
+            e.ptr(p.base, e.mul(start, k.kvTile() * weightBytes));
+        ValueRange done = e.loop(
+            k.kvTile(), 2, sums, [&](Value t, ValueRange carried) {
+              SmallVector<Value> next(carried), even, odd, pairs;
+              if (dot)
+                loadValueInterleaved(k, value, t, column, strip, pairs);
+              else
+                loadValuePair(k, value, t, column, strip, even, odd);
+              Value at = e.ptr(weights, e.mul(t, height * weightBytes));
+              for (int64_t row = 0; row < height; ++row) {
+                if (dot) {
+                  Value w = e.bitcast(
+                      e.broadcastLoad(e.ptr(at, row * 4), e.vec(16, e.i32())),
+                      e.vec(32, e.bf16()));
+                  for (int64_t n = 0; n < strip; ++n) {
+                    Value &slot = next[row * strip + n];
+                    slot = x86vector::DotBF16Op::create(e.b, e.loc, type, slot,
+                                                        pairs[n], w);
+                  }
+                  continue;
+                }
+                Value w0 = e.broadcastLoad(e.ptr(at, row * 4), type);
+                Value w1 = e.broadcastLoad(e.ptr(at, (height + row) * 4), type);
+                for (int64_t n = 0; n < strip; ++n) {
+                  Value &slot = next[row * strip + n];
+                  slot = e.fma(even[n], w0, slot);
+                  slot = e.fma(odd[n], w1, slot);
+                }
+              }
+              return next;
+            });
+        for (int64_t row = 0; row < height; ++row)
+          for (int64_t n = 0; n < strip; ++n)
+            e.store(done[row * strip + n], accAt(row, n), 4);
+      });
+    });
+  }
+}

@@ -1,0 +1,531 @@
+//===- Kernel.cpp - One tile kernel to one function -------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+// The loops around a kernel's body:
+//
+//   for each KV head: pack the query, start the state
+//   for each tile of tokens (or partial state): for each KV head: the body
+//   for each KV head: finish and store
+//
+// Tokens are outermost so that a page is streamed once, whatever its layout;
+// the state of each head (maximum, sum, accumulator) stays in scratch.
+
+#include "Kernel.h"
+#include "attn/Conversion/TileToCPU/TileToCPU.h"
+#include "attn_kernel_abi.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <cstddef>
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+void Kernel::forEachRow(function_ref<void(Value, Value, Value)> body) {
+  e.loop(qLen(), 1, [&](Value token) {
+    e.loop(group(), 1, [&](Value groupHead) {
+      body(token, groupHead, e.add(e.mul(token, group()), groupHead));
+    });
+  });
+}
+
+Value attn::cpu::emitQueryRow(Kernel &k, Value token, Value groupHead) {
+  Emitter &e = k.e;
+  Type i64 = e.b.getI64Type();
+  auto stride = [&](int64_t offset) { return e.loadField(k.args, offset, i64); };
+  Value head = e.add(e.mul(k.head, k.group()), groupHead);
+  Value index = e.add(
+      e.add(e.mul(k.batch, stride(offsetof(attn_kernel_args, q_stride_batch))),
+            e.mul(token, stride(offsetof(attn_kernel_args, q_stride_token)))),
+      e.mul(head, stride(offsetof(attn_kernel_args, q_stride_head))));
+  Value base = e.loadField(k.args, offsetof(attn_kernel_args, q),
+                           k.scratch.getType());
+  return e.ptr(base, e.mul(index, Emitter::bytes(k.element())));
+}
+
+namespace {
+
+class KernelLowering {
+public:
+  KernelLowering(tile::KernelOp op, bool bf16Convert)
+      : builder(op), op(op),
+        k{{builder, op.getLoc(), bf16Convert}, op, op.getCache(),
+          op.getScheduleAttr(), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}} {}
+
+  LogicalResult run();
+
+private:
+  LogicalResult check();
+  void loadItem();
+  LogicalResult emitBody();
+  LogicalResult emitOp(Operation &inner);
+  LogicalResult emitMapOp(tile::MapOp map);
+  void emitStore(Value out, Value lse, bool partial);
+  void emitSink(tile::SinkOp sink);
+  void loadPartial(const Buffer &out, const Buffer &lse);
+  void startHead(Operation *stream);
+  void emitYield(tile::YieldOp yield, ArrayRef<Buffer> state);
+  void attachFacts(func::FuncOp func);
+
+  bool isAmx() const { return k.engine() == tile::Engine::Amx; }
+  int64_t queryBytes() { return isAmx() ? amxQueryBytes(k) : fmaQueryBytes(k); }
+  int64_t stateBytes(Type type) {
+    return llvm::alignTo(
+        k.blocks.padded * cast<tile::TileType>(type).getCols() * 4, 64);
+  }
+  static Order orderOf(Type type) {
+    return cast<tile::TileType>(type).getCols() == 1 ? Order::RowVector
+                                                     : Order::RowMajor;
+  }
+  /// Storage of a value made in a body: fresh scratch.
+  Buffer fresh(Type type, Order order) {
+    auto tileType = cast<tile::TileType>(type);
+    int64_t size = order == Order::PairScore ? 2 : 4;
+    int64_t offset = k.reserve(k.blocks.padded * tileType.getCols() * size);
+    return {k.scratchAt(offset), order, tileType.getCols()};
+  }
+  /// Storage of the current head's state.
+  SmallVector<Buffer> headState(Operation *stream) {
+    SmallVector<Buffer> state;
+    for (auto [type, offset] :
+         llvm::zip(stream->getResultTypes(), stateOffsets)) {
+      Value at = k.e.ptr(k.scratchAt(offset),
+                         k.e.mul(k.head, stateBytes(type)));
+      state.push_back(
+          {at, orderOf(type), cast<tile::TileType>(type).getCols()});
+    }
+    return state;
+  }
+  Value packedQuery() {
+    return k.e.ptr(k.scratchAt(queryOffset), k.e.mul(k.head, queryStride));
+  }
+
+  OpBuilder builder;
+  tile::KernelOp op;
+  Kernel k;
+  DenseMap<Value, Buffer> buffers;
+  DenseMap<Value, View> views;
+  SmallVector<int64_t> stateOffsets;
+  int64_t queryOffset = 0, queryStride = 0, coordOffset = 0, packOffset = 0;
+  GatherScratch gather = {};
+  Value slot;
+};
+
+LogicalResult KernelLowering::check() {
+  if (!op.getScheduleAttr())
+    return op.emitOpError("has no schedule");
+  if (k.kDim() % 16 || k.vDim() % 16)
+    return op.emitOpError("widths of K and V must be multiples of 16, got ")
+           << k.kDim() << " and " << k.vDim();
+  if (!op.getCombine() && k.engine() != tile::Engine::Fma && k.kDim() < 32)
+    return op.emitOpError("K must be at least 32 wide for this engine");
+  if (k.engine() != tile::Engine::Fma && !k.element().isBF16())
+    return op.emitOpError("engine ")
+           << tile::stringifyEngine(k.engine()) << " multiplies bf16 only";
+  return success();
+}
+
+void KernelLowering::loadItem() {
+  Emitter &e = k.e;
+  Type i64 = e.b.getI64Type();
+  auto field = [&](int64_t offset) { return e.loadField(k.item, offset, i64); };
+  if (op.getCombine()) {
+    k.batch = field(offsetof(attn_combine_item, batch));
+    k.headBegin = field(offsetof(attn_combine_item, head_begin));
+    k.headEnd = field(offsetof(attn_combine_item, head_end));
+    return;
+  }
+  k.batch = field(offsetof(attn_work_item, batch));
+  k.seqLen = field(offsetof(attn_work_item, seq_len));
+  k.tokenBegin = field(offsetof(attn_work_item, token_begin));
+  k.tokenEnd = field(offsetof(attn_work_item, token_end));
+  k.headBegin = field(offsetof(attn_work_item, head_begin));
+  k.headEnd = field(offsetof(attn_work_item, head_end));
+  slot = field(offsetof(attn_work_item, slot));
+}
+
+/// Packs the query and sets the state of the current head.
+void KernelLowering::startHead(Operation *stream) {
+  Emitter &e = k.e;
+  if (!op.getCombine()) {
+    if (isAmx())
+      amxPackQuery(k, packedQuery());
+    else
+      fmaPackQuery(k, packedQuery());
+  }
+  for (auto [init, state] :
+       llvm::zip(stream->getOperands(), headState(stream))) {
+    double value = init.getDefiningOp<tile::ConstantOp>()
+                       .getValue()
+                       .convertToFloat();
+    VectorType type = e.vec(16);
+    Value wide = e.splat(value, type);
+    Value base = state.base;
+    e.loop(stateBytes(init.getType()), 64, [&](Value byte) {
+      e.store(wide, e.ptr(base, byte), 4);
+    });
+  }
+}
+
+LogicalResult KernelLowering::emitMapOp(tile::MapOp map) {
+  SmallVector<Buffer> inputs, results;
+  for (Value input : map.getInputs())
+    inputs.push_back(buffers.lookup(input));
+  tile::TileType domain = map.getDomain();
+  Order order = Order::RowVector;
+  for (auto [input, buffer] : llvm::zip(map.getInputs(), inputs))
+    if (cast<tile::TileType>(input.getType()).getCols() == domain.getCols())
+      order = buffer.order;
+  SmallVector<bool> taken(inputs.size());
+  for (auto [i, result] : llvm::enumerate(map.getResults())) {
+    auto type = cast<tile::TileType>(result.getType());
+    bool elementwise = i < map.getNumElementwise();
+    if (elementwise && type.getElementType().isBF16()) {
+      results.push_back(fresh(type, Order::PairScore));
+    } else {
+      Order own = elementwise ? order : Order::RowVector;
+      // An input that nobody else reads gives its place to the result.
+      Buffer buffer;
+      for (size_t j = 0; elementwise && !buffer.base && j < inputs.size(); ++j)
+        if (!taken[j] && inputs[j].order == own && map.getInputs()[j].hasOneUse()) {
+          taken[j] = true;
+          buffer = inputs[j];
+        }
+      results.push_back(buffer.base ? buffer : fresh(type, own));
+    }
+    buffers[result] = results.back();
+  }
+  return emitMap(k, map, inputs, results, k.scratchAt(coordOffset));
+}
+
+void KernelLowering::emitSink(tile::SinkOp sink) {
+  Emitter &e = k.e;
+  Buffer buffer = fresh(sink.getType(), Order::RowVector);
+  buffers[sink] = buffer;
+  Value base = e.loadField(k.args, offsetof(attn_kernel_args, sinks),
+                           k.scratch.getType());
+  e.loop(k.blocks.padded, 1, [&](Value row) {
+    e.store(e.load(base, e.f32(), 4), e.ptr(buffer.base, e.mul(row, 4)), 4);
+  });
+  k.forEachRow([&](Value, Value groupHead, Value row) {
+    Value head = e.add(e.mul(k.head, k.group()), groupHead);
+    e.store(e.load(e.ptr(base, e.mul(head, 4)), e.f32(), 4),
+            e.ptr(buffer.base, e.mul(row, 4)), 4);
+  });
+}
+
+void KernelLowering::emitStore(Value out, Value lse, bool partial) {
+  Emitter &e = k.e;
+  Type i64 = e.b.getI64Type(), pointer = k.scratch.getType();
+  Buffer source = buffers.lookup(out), lseSource = buffers.lookup(lse);
+  auto field = [&](int64_t offset) { return e.loadField(k.args, offset, i64); };
+  auto body = [&] {
+    Value base = e.loadField(k.args,
+                             partial ? offsetof(attn_kernel_args, partial_out)
+                                     : offsetof(attn_kernel_args, out),
+                             pointer);
+    Value lseBase = e.loadField(
+        k.args,
+        partial ? offsetof(attn_kernel_args, partial_lse)
+                : offsetof(attn_kernel_args, lse),
+        pointer);
+    Type stored = partial ? e.f32() : k.element();
+    int64_t heads = k.cache.getHeads() * k.group();
+    k.forEachRow([&](Value token, Value groupHead, Value row) {
+      Value head = e.add(e.mul(k.head, k.group()), groupHead);
+      Value index, lseIndex;
+      if (partial) {
+        lseIndex =
+            e.add(e.mul(e.add(e.mul(slot, k.qLen()), token), heads), head);
+        index = e.mul(lseIndex, k.vDim());
+      } else {
+        auto at = [&](int64_t b, int64_t t, int64_t h) {
+          return e.add(
+              e.add(e.mul(k.batch, field(b)), e.mul(token, field(t))),
+              e.mul(head, field(h)));
+        };
+        index = at(offsetof(attn_kernel_args, out_stride_batch),
+                   offsetof(attn_kernel_args, out_stride_token),
+                   offsetof(attn_kernel_args, out_stride_head));
+        lseIndex = at(offsetof(attn_kernel_args, lse_stride_batch),
+                      offsetof(attn_kernel_args, lse_stride_token),
+                      offsetof(attn_kernel_args, lse_stride_head));
+      }
+      Value from = e.ptr(source.base, e.mul(row, k.vDim() * 4));
+      Value to = e.ptr(base, e.mul(index, Emitter::bytes(stored)));
+      int64_t lanes = k.lanes();
+      e.loop(k.vDim(), lanes, [&](Value column) {
+        Value x = e.load(e.ptr(from, e.mul(column, 4)), e.vec(lanes), 4);
+        e.store(e.roundTo(x, stored),
+                e.ptr(to, e.mul(column, Emitter::bytes(stored))));
+      });
+      auto storeLse = [&] {
+        e.store(e.load(e.ptr(lseSource.base, e.mul(row, 4)), e.f32(), 4),
+                e.ptr(lseBase, e.mul(lseIndex, 4)), 4);
+      };
+      if (partial) {
+        storeLse();
+        return;
+      }
+      Value wanted = arith::XOrIOp::create(
+          e.b, e.loc, e.isNull(lseBase),
+          arith::ConstantOp::create(e.b, e.loc, e.b.getBoolAttr(true)));
+      e.ifThen(wanted, storeLse);
+    });
+  };
+  if (op.getCombine())
+    return body();
+  Value direct = e.lessThan(slot, e.i64(0));
+  if (partial)
+    direct = e.lessEqual(e.i64(0), slot);
+  e.ifThen(direct, body);
+}
+
+/// The partial state in `slot`, of the current head; padding rows do not count.
+void KernelLowering::loadPartial(const Buffer &out, const Buffer &lse) {
+  Emitter &e = k.e;
+  Value base = e.loadField(k.args, offsetof(attn_kernel_args, partial_out),
+                           k.scratch.getType());
+  Value lseBase = e.loadField(k.args, offsetof(attn_kernel_args, partial_lse),
+                              k.scratch.getType());
+  int64_t heads = k.cache.getHeads() * k.group();
+  Value none = arith::ConstantOp::create(e.b, e.loc,
+                                         e.b.getF32FloatAttr(-INFINITY));
+  e.loop(e.i64(k.blocks.rows), e.i64(k.blocks.padded), 1, [&](Value row) {
+    e.store(none, e.ptr(lse.base, e.mul(row, 4)), 4);
+  });
+  k.forEachRow([&](Value token, Value groupHead, Value row) {
+    Value head = e.add(e.mul(k.head, k.group()), groupHead);
+    Value index = e.add(e.mul(e.add(e.mul(slot, k.qLen()), token), heads), head);
+    e.store(e.load(e.ptr(lseBase, e.mul(index, 4)), e.f32(), 4),
+            e.ptr(lse.base, e.mul(row, 4)), 4);
+    Value from = e.ptr(base, e.mul(index, k.vDim() * 4));
+    Value to = e.ptr(out.base, e.mul(row, k.vDim() * 4));
+    VectorType type = e.vec(k.lanes());
+    e.loop(k.vDim() * 4, k.lanes() * 4, [&](Value byte) {
+      e.store(e.load(e.ptr(from, byte), type, 4), e.ptr(to, byte), 4);
+    });
+  });
+}
+
+/// The carried tiles of the next step, copied where not made in place.
+void KernelLowering::emitYield(tile::YieldOp yield, ArrayRef<Buffer> state) {
+  Emitter &e = k.e;
+  for (auto [value, target] : llvm::zip(yield.getOperands(), state)) {
+    Buffer source = buffers.lookup(value);
+    if (source.base == target.base)
+      continue;
+    Value to = target.base;
+    e.loop(k.blocks.padded * target.cols, 1, [&](Value i) {
+      Value at = e.mul(i, 4);
+      e.store(e.load(e.ptr(source.base, at), e.f32(), 4), e.ptr(to, at), 4);
+    });
+  }
+}
+
+LogicalResult KernelLowering::emitOp(Operation &inner) {
+  if (isa<tile::ConstantOp, tile::QueryOp>(inner))
+    return success();
+  if (auto map = dyn_cast<tile::MapOp>(inner))
+    return emitMapOp(map);
+  if (auto dot = dyn_cast<tile::DotOp>(inner)) {
+    Buffer scores = fresh(dot.getType(), Order::Score);
+    buffers[dot] = scores;
+    View key = views.lookup(dot.getK());
+    if (isAmx())
+      amxDot(k, packedQuery(), key, scores);
+    else
+      fmaDot(k, packedQuery(), key, scores);
+    return success();
+  }
+  if (auto dot = dyn_cast<tile::DotAccOp>(inner)) {
+    if (!dot.getAcc().hasOneUse())
+      return dot.emitOpError("needs an accumulator that nothing else reads");
+    Buffer acc = buffers.lookup(dot.getAcc());
+    buffers[dot] = acc;
+    Buffer p = buffers.lookup(dot.getP()), alpha = buffers.lookup(dot.getAlpha());
+    View value = views.lookup(dot.getV());
+    if (isAmx())
+      amxDotAcc(k, p, value, alpha, acc, packOffset);
+    else
+      fmaDotAcc(k, p, value, alpha, acc);
+    return success();
+  }
+  if (auto sink = dyn_cast<tile::SinkOp>(inner)) {
+    emitSink(sink);
+    return success();
+  }
+  if (auto store = dyn_cast<tile::StorePartialOp>(inner)) {
+    emitStore(store.getOut(), store.getLse(), /*partial=*/true);
+    return success();
+  }
+  if (auto store = dyn_cast<tile::StoreOp>(inner)) {
+    emitStore(store.getOut(), store.getLse(), /*partial=*/false);
+    return success();
+  }
+  return inner.emitOpError("has no CPU lowering; run tile-expand first");
+}
+
+LogicalResult KernelLowering::emitBody() {
+  Emitter &e = k.e;
+  Operation *stream = nullptr;
+  for (Operation &inner : op.getBody().front())
+    if (isa<tile::StreamOp, tile::PartialsOp>(inner)) {
+      if (stream)
+        return inner.emitOpError("is the kernel's second stream");
+      stream = &inner;
+    }
+  if (!stream)
+    return op.emitOpError("streams nothing");
+  for (Value init : stream->getOperands())
+    if (!init.getDefiningOp<tile::ConstantOp>())
+      return stream->emitOpError("starts from something else than constants");
+
+  int64_t heads = k.cache.getHeads();
+  if (!op.getCombine()) {
+    queryStride = llvm::alignTo(queryBytes(), 64);
+    queryOffset = k.reserve(heads * queryStride);
+    gather = reserveGather(k);
+    if (isAmx())
+      packOffset = k.reserve(amxDotAccScratch(k));
+  }
+  for (Type type : stream->getResultTypes())
+    stateOffsets.push_back(k.reserve(heads * stateBytes(type)));
+  coordOffset = k.reserve(2 * k.blocks.padded * 4);
+  emitRowCoords(k, k.scratchAt(coordOffset));
+
+  auto forEachHead = [&](function_ref<LogicalResult()> body) {
+    LogicalResult result = success();
+    e.loop(k.headBegin, k.headEnd, 1, [&](Value head) {
+      k.head = head;
+      result = body();
+    });
+    return result;
+  };
+  (void)forEachHead([&] {
+    startHead(stream);
+    return success();
+  });
+
+  Block &body = stream->getRegion(0).front();
+  auto step = [&]() {
+    SmallVector<Buffer> state = headState(stream);
+    for (auto [arg, buffer] :
+         llvm::zip(body.getArguments().drop_front(2), state))
+      buffers[arg] = buffer;
+    for (Operation &inner : body.without_terminator())
+      if (failed(emitOp(inner)))
+        return failure();
+    emitYield(cast<tile::YieldOp>(body.getTerminator()), state);
+    return success();
+  };
+  LogicalResult result = success();
+  if (op.getCombine()) {
+    Type i64 = e.b.getI64Type();
+    auto field = [&](int64_t offset) { return e.loadField(k.item, offset, i64); };
+    Value begin = field(offsetof(attn_combine_item, slot_begin));
+    Value count = field(offsetof(attn_combine_item, slot_count));
+    Value stride = field(offsetof(attn_combine_item, slot_stride));
+    Buffer out = fresh(body.getArgument(0).getType(), Order::RowMajor);
+    Buffer lse = fresh(body.getArgument(1).getType(), Order::RowVector);
+    buffers[body.getArgument(0)] = out;
+    buffers[body.getArgument(1)] = lse;
+    e.loop(e.i64(0), count, 1, [&](Value i) {
+      slot = e.add(begin, e.mul(i, stride));
+      result = forEachHead([&]() {
+        loadPartial(out, lse);
+        return step();
+      });
+    });
+  } else {
+    e.loop(k.tokenBegin, k.tokenEnd, k.kvTile(), [&](Value tileStart) {
+      k.tileStart = tileStart;
+      result = forEachHead([&]() {
+        TileViews tiles = emitTileViews(k, gather);
+        views[body.getArgument(0)] = tiles.key;
+        views[body.getArgument(1)] = tiles.value;
+        return step();
+      });
+    });
+  }
+  if (failed(result))
+    return failure();
+  return forEachHead([&]() {
+    for (auto [value, buffer] :
+         llvm::zip(stream->getResults(), headState(stream)))
+      buffers[value] = buffer;
+    for (Operation &inner : op.getBody().front())
+      if (&inner != stream && failed(emitOp(inner)))
+        return failure();
+    return success();
+  });
+}
+
+/// What the kernel table needs, as a dictionary on the function.
+void KernelLowering::attachFacts(func::FuncOp func) {
+  Builder b(op.getContext());
+  auto set = [&](SmallVectorImpl<NamedAttribute> &list, StringRef name,
+                 int64_t value) {
+    list.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
+  };
+  int64_t dtype = k.element().isBF16() ? ATTN_BF16
+                  : k.element().isF16() ? ATTN_F16
+                                        : ATTN_F32;
+  int64_t flags = (op.getCausal() ? ATTN_KERNEL_CAUSAL : 0) |
+                  (op.getSinks() ? ATTN_KERNEL_SINKS : 0) |
+                  (k.cache.getVInK() ? ATTN_KERNEL_V_IN_K : 0) |
+                  (op.getScoreMod() ? ATTN_KERNEL_SCORE_MOD : 0);
+  bool own = k.cache.getLayout() == tile::CacheLayout::Own;
+  SmallVector<NamedAttribute> list;
+  set(list, "combine", op.getCombine());
+  set(list, "dtype", dtype);
+  set(list, "flags", flags);
+  set(list, "k_dim", k.kDim());
+  set(list, "kv_heads", k.cache.getHeads());
+  set(list, "kv_tile", k.kvTile());
+  set(list, "layout", own ? ATTN_LAYOUT_OWN : ATTN_LAYOUT_ROW);
+  set(list, "page_multiple", own ? k.kvTile() : 1);
+  set(list, "q_heads", k.cache.getHeads() * k.group());
+  set(list, "q_len", k.qLen());
+  set(list, "scratch_bytes", k.scratchBytes);
+  set(list, "v_dim", k.vDim());
+  set(list, "window", op.getWindow());
+  list.push_back(b.getNamedAttr("scale", op.getScaleAttr()));
+  list.push_back(b.getNamedAttr("softcap", op.getSoftcapAttr()));
+  func->setAttr(kKernelAttrName, b.getDictionaryAttr(list));
+}
+
+LogicalResult KernelLowering::run() {
+  if (failed(check()))
+    return failure();
+  k.blocks = k.engine() == tile::Engine::Fma
+                 ? blockRowsFma(op.getRows(), k.lanes())
+                 : blockRowsUniform(op.getRows());
+  Type pointer = LLVM::LLVMPointerType::get(op.getContext());
+  auto func = func::FuncOp::create(
+      builder, op.getLoc(), op.getSymName(),
+      builder.getFunctionType({pointer, pointer, pointer}, {}));
+  Block *entry = func.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  k.args = entry->getArgument(0);
+  k.item = entry->getArgument(1);
+  k.scratch = entry->getArgument(2);
+  loadItem();
+  if (failed(emitBody())) {
+    func.erase();
+    return failure();
+  }
+  func::ReturnOp::create(builder, op.getLoc());
+  attachFacts(func);
+  op.erase();
+  return success();
+}
+} // namespace
+
+LogicalResult attn::cpu::lowerKernel(tile::KernelOp op, bool bf16Convert) {
+  return KernelLowering(op, bf16Convert).run();
+}

@@ -1,0 +1,114 @@
+//===- SelectCPUSchedule.cpp - Choose how the CPU runs each attention *- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Target/CPUFeatures.h"
+#include "mlir/IR/Remarks.h"
+
+namespace attn {
+#define GEN_PASS_DEF_ATTNSELECTCPUSCHEDULE
+#include "attn/Dialect/Attn/Transforms/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+/// The facts a choice rests on.
+struct Problem {
+  Type element;
+  int64_t rows; ///< query rows per KV head
+  bool latent;
+  Layout layout;
+  int64_t page; ///< tokens; 0 or -1 where unknown
+};
+
+tile::Engine chooseEngine(CPULevel level, const Problem &p) {
+  if (!p.element.isBF16())
+    return tile::Engine::Fma; // no AMX or dot product for f16 and f32 here
+  switch (level) {
+  case CPULevel::AMX:
+    return tile::Engine::Amx;
+  case CPULevel::AVX512BF16:
+    return tile::Engine::DpBf16;
+  case CPULevel::AVX512:
+  case CPULevel::AVX2:
+    return tile::Engine::Fma;
+  }
+  llvm_unreachable("all levels covered");
+}
+
+tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
+  tile::Engine engine = chooseEngine(level, p);
+  int64_t vector = level == CPULevel::AVX2 ? 8 : 16;
+  // A latent tile is one small GEMM: more tokens amortise the walk over the
+  // 512-wide accumulator, which lives in L2. Elsewhere 64 tokens of K and V of
+  // one head are 32 KiB and stay in L1.
+  int64_t kvTile = p.latent && engine == tile::Engine::Amx ? 256 : 64;
+  if (p.layout == Layout::Own)
+    while (kvTile > 32 && p.page % kvTile)
+      kvTile /= 2;
+  // Weights rounded to bf16 do not see past the third degree (7.5e-5 < 2^-9).
+  int64_t degree = engine == tile::Engine::Fma
+                       ? (p.element.isF32() ? 6 : 5)
+                       : 3;
+  return tile::ScheduleAttr::get(ctx, engine, vector, kvTile,
+                                 /*prefetch=*/2048, degree);
+}
+
+struct SelectCPUSchedule
+    : attn::impl::AttnSelectCPUScheduleBase<SelectCPUSchedule> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    std::optional<CPULevel> level = parseCPULevel(isa);
+    if (!level) {
+      getOperation()->emitError("unknown instruction level '")
+          << isa << "': expected avx2, avx512, avx512bf16 or amx";
+      return signalPassFailure();
+    }
+    getOperation()->walk([&](Operation *op) {
+      if (op->hasAttr("tile.schedule"))
+        return;
+      if (auto attend = dyn_cast<AttendOp>(op)) {
+        if (KVCacheType cache = attend.getCacheType())
+          annotate(op, *level,
+                   {cache.getElementType(),
+                    attend.getHeads().getGroup() *
+                        attend.getQuery().getType().getDimSize(1),
+                    cache.isLatent(), cache.getLayout(), cache.getPage()});
+      } else if (auto merge = dyn_cast<MergeOp>(op)) {
+        // A merge multiplies nothing: f32 maps only.
+        annotate(op, *level,
+                 {Float32Type::get(op->getContext()), 1, false, Layout::Row, 0});
+      }
+    });
+  }
+
+  void annotate(Operation *op, CPULevel level, const Problem &problem) {
+    tile::ScheduleAttr schedule = choose(op->getContext(), level, problem);
+    op->setAttr("tile.schedule", schedule);
+    remark::passed(op->getLoc(), remark::RemarkOpts::name("schedule")
+                                     .category("attn"))
+        << "engine " << tile::stringifyEngine(schedule.getEngine())
+        << " for level " << cpuLevelName(level).str() << ", tiles of "
+        << std::to_string(schedule.getKvTile()) << " tokens";
+    switch (schedule.getEngine()) {
+    case tile::Engine::Amx:
+      ++numAmx;
+      break;
+    case tile::Engine::DpBf16:
+      ++numDpBf16;
+      break;
+    case tile::Engine::Fma:
+      ++numFma;
+      break;
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,133 @@
+//===- CPUCompiler.cpp - From attn IR to machine code for the CPU *- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Target/CPUCompiler.h"
+#include "KernelTable.h"
+#include "attn/Pipelines/CPUPipeline.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace attn;
+
+static llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// The features of the level that the host lacks, as emulate-x86 takes them.
+static llvm::SmallVector<std::string>
+featuresToEmulate(const CPUCompileOptions &options) {
+  llvm::SmallVector<std::string> list;
+  if (!options.emulate)
+    return list;
+  if (options.level >= CPULevel::AMX && options.hostLevel < CPULevel::AMX)
+    list.push_back("amx");
+  if (options.level >= CPULevel::AVX512BF16 &&
+      options.hostLevel < CPULevel::AVX512BF16)
+    list.push_back("avx512bf16");
+  return list;
+}
+
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(CPULevel level) {
+  static const bool initialized = [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    return true;
+  }();
+  (void)initialized;
+  llvm::Triple triple("x86_64-unknown-linux-gnu");
+  std::string error;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return makeError(error);
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, "x86-64", cpuLevelFeatures(level), {}, llvm::Reloc::PIC_, {},
+      llvm::CodeGenOptLevel::Aggressive));
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager lam;
+  llvm::FunctionAnalysisManager fam;
+  llvm::CGSCCAnalysisManager cgam;
+  llvm::ModuleAnalysisManager mam;
+  // The loops are vectorised and blocked already: unrolling or vectorising them
+  // again only spills.
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  tuning.LoopInterleaving = false;
+  llvm::PassBuilder builder(&machine, tuning);
+  builder.registerModuleAnalyses(mam);
+  builder.registerCGSCCAnalyses(cgam);
+  builder.registerFunctionAnalyses(fam);
+  builder.registerLoopAnalyses(lam);
+  builder.crossRegisterProxies(lam, fam, cgam, mam);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(module, mam);
+}
+
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+attn::compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
+                    CPUOutput output) {
+  CPUPipelineOptions pipeline;
+  pipeline.isa = cpuLevelName(options.level).str();
+  for (const std::string &feature : featuresToEmulate(options))
+    pipeline.emulate.push_back(feature);
+  mlir::PassManager pm(module->getContext());
+  buildCPUPipeline(pm, pipeline);
+  if (mlir::failed(pm.run(module)))
+    return makeError("the kernels could not be lowered (see the diagnostics)");
+
+  llvm::SmallVector<KernelFacts> kernels = collectKernels(module);
+  if (kernels.empty())
+    return makeError("the module holds no kernel: no attn.attend or attn.merge");
+  mlir::registerBuiltinDialectTranslation(*module->getContext());
+  mlir::registerLLVMDialectTranslation(*module->getContext());
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> llvmModule =
+      mlir::translateModuleToLLVMIR(module, context, "attn");
+  if (!llvmModule)
+    return makeError("translation to LLVM IR failed (see the diagnostics)");
+  bool emulated = !pipeline.emulate.empty();
+  addKernelTable(*llvmModule, kernels, options.level, emulated);
+
+  auto machine = createTargetMachine(
+      options.emulate ? std::min(options.level, options.hostLevel)
+                      : options.level);
+  if (!machine)
+    return machine.takeError();
+  llvmModule->setTargetTriple((*machine)->getTargetTriple());
+  llvmModule->setDataLayout((*machine)->createDataLayout());
+  optimize(*llvmModule, **machine);
+
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  if (output == CPUOutput::LLVMIR) {
+    llvmModule->print(stream, nullptr);
+  } else {
+    llvm::legacy::PassManager codegen;
+    auto type = output == CPUOutput::Object
+                    ? llvm::CodeGenFileType::ObjectFile
+                    : llvm::CodeGenFileType::AssemblyFile;
+    if ((*machine)->addPassesToEmitFile(codegen, stream, nullptr, type))
+      return makeError("the target cannot emit this kind of file");
+    codegen.run(*llvmModule);
+  }
+  return std::make_unique<llvm::SmallVectorMemoryBuffer>(
+      std::move(bytes), "attn-kernels", /*RequiresNullTerminator=*/false);
+}
