@@ -64,6 +64,10 @@ private:
     return thread + 1 < threads && threadStart(thread + 1) < place;
   }
 
+  /// Whether the thread has nothing yet. Rounding a cut down would leave it so
+  /// while others work; it then takes the least that can be cut instead.
+  bool isIdle() const { return plan.threadBegin[thread] == plan.numItems; }
+
   void startNextThread() { plan.threadBegin[++thread] = plan.numItems; }
 
   void skipToThreadOf(int64_t place) {
@@ -116,9 +120,11 @@ void Planner::emitByHeads(const Piece &piece) {
   while (nextThreadBegins(end)) {
     int64_t offset = threadStart(thread + 1) - position;
     int64_t cut = (2 * offset + perHead) / (2 * perHead);
+    cut = std::max(cut, isIdle() ? head + 1 : head);
+    cut = std::min(cut, shape.kvHeads);
     if (cut > head)
       emit(piece, head, cut);
-    head = std::max(head, cut);
+    head = cut;
     startNextThread();
   }
   if (head < shape.kvHeads)
@@ -139,6 +145,7 @@ void Planner::emitByTokens(int64_t request, TokenRange tokens) {
   while (nextThreadBegins(end)) {
     int64_t offset = threadStart(thread + 1) - position;
     int64_t cut = (2 * offset + heads) / (2 * heads);
+    cut = std::max(cut, isIdle() ? done + kMinSplitTiles : done);
     if (tiles - cut < kMinSplitTiles)
       break;
     if (cut - done >= kMinSplitTiles) {
