@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ConfigReader.h"
-#include <cmath>
+#include <algorithm>
 
 using namespace llvm;
 using namespace attn::model;
@@ -60,9 +60,8 @@ std::optional<int64_t> ConfigReader::integer(StringRef field, StringRef key,
   return number;
 }
 
-std::optional<int64_t> ConfigReader::optional(StringRef field,
-                                              ArrayRef<StringRef> keys,
-                                              int64_t max) {
+std::optional<int64_t>
+ConfigReader::optional(StringRef field, ArrayRef<StringRef> keys, int64_t max) {
   std::optional<int64_t> result;
   StringRef resultKey;
   for (StringRef key : keys) {
@@ -96,8 +95,8 @@ std::optional<double> ConfigReader::positiveNumber(StringRef field,
   if (!value)
     return std::nullopt;
   std::optional<double> number = value->getAsNumber();
-  if (!number || !std::isfinite(*number) || *number <= 0) {
-    failFound(key, "a number greater than 0");
+  if (!number || !(*number >= kMinNumber && *number <= kMaxNumber)) {
+    failFound(key, "a number from 1e-6 to 1e6");
     return 1.0;
   }
   record(field, key, *value);

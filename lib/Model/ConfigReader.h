@@ -28,13 +28,16 @@
 
 namespace attn::model {
 
-/// Bounds beyond which a value is taken for nonsense. They keep every product
-/// that the cost model forms far inside 64 bits.
+/// Bounds beyond which a value is taken for nonsense. Together with the one on
+/// a model's whole cache (Config.cpp) they keep what the cost model computes
+/// inside 64 bits for every context up to kMaxTokens.
 constexpr int64_t kMaxLayers = 4096;
-constexpr int64_t kMaxHeads = 65536;
-constexpr int64_t kMaxWidth = 65536;
-constexpr int64_t kMaxHidden = int64_t(1) << 24;
-constexpr int64_t kMaxTokens = int64_t(1) << 40;
+constexpr int64_t kMaxHeads = 1 << 14;
+constexpr int64_t kMaxWidth = 1 << 15;
+constexpr int64_t kMaxHidden = 1 << 24;
+constexpr int64_t kMaxTokens = 1 << 28;
+constexpr double kMinNumber = 1e-6;
+constexpr double kMaxNumber = 1e6;
 
 /// Parses JSON as Python writes it: NaN, Infinity and -Infinity become strings,
 /// so that they fail as a wrong type only where somebody reads them. Nesting
@@ -62,7 +65,7 @@ public:
                                   int64_t max);
   /// An integer in [0, max]; absent or null is 0.
   int64_t countOrZero(llvm::StringRef field, llvm::StringRef key, int64_t max);
-  /// A finite number greater than zero; absent or null is none.
+  /// A number in [kMinNumber, kMaxNumber]; absent or null is none.
   std::optional<double> positiveNumber(llvm::StringRef field,
                                        llvm::StringRef key);
   std::optional<bool> flag(llvm::StringRef field, llvm::StringRef key);

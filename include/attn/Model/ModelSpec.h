@@ -69,7 +69,7 @@ struct AttentionSpec {
   std::optional<int64_t> window;
   /// Chunked attention (Llama 4): a query at p sees from p - p % chunk on.
   std::optional<int64_t> chunk;
-  bool sinks = false;            ///< a learned logit per head in the denominator
+  bool sinks = false; ///< a learned logit per head in the denominator
   std::optional<double> softcap; ///< cap * tanh(logit / cap)
   double scale;                  ///< factor on the logits, always explicit
   std::optional<LatentSpec> latent;
@@ -78,9 +78,7 @@ struct AttentionSpec {
   /// Query heads that share a KV head.
   int64_t group() const { return qHeads / kvHeads; }
   /// Elements that one token adds to one layer's cache.
-  int64_t cacheElements() const {
-    return kvHeads * (kDim + (vInK ? 0 : vDim));
-  }
+  int64_t cacheElements() const { return kvHeads * (kDim + (vInK ? 0 : vDim)); }
   /// The tokens of a context that the mask lets a later query read, at most.
   int64_t retainedTokens(int64_t context) const;
 };
@@ -118,9 +116,9 @@ struct Fact {
 
 /// What a model's config.json says about its attention.
 struct ModelSpec {
-  std::string name;         ///< as the caller calls it
-  std::string architecture; ///< architectures[0]; may be empty
-  std::string modelType;    ///< model_type of the language model
+  std::string name;                  ///< as the caller calls it
+  std::string architecture;          ///< architectures[0]; may be empty
+  std::string modelType;             ///< model_type of the language model
   std::optional<int64_t> maxContext; ///< max_position_embeddings
   std::vector<LayerGroup> groups;    ///< none of them empty
   /// For every attention layer in order, its index in `groups`. LongCat has two
