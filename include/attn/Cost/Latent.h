@@ -1,0 +1,70 @@
+//===- Latent.h - The forms of latent attention ----------------*- C++ -*--===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// Multi-head latent attention can be computed in the latent space (absorbed) or
+// on decompressed keys and values. Source of all formulas: notes/engines.md 4.1
+// (derived there; agrees with the thresholds that engines set by hand).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_COST_LATENT_H
+#define ATTN_COST_LATENT_H
+
+#include <cstdint>
+#include <optional>
+
+namespace attn::cost {
+
+enum class LatentForm {
+  Absorbed,       ///< W_UK folded into the query, W_UV applied to the output
+  Materialized,   ///< K and V decompressed to memory, then read as MHA
+  FusedDecompress ///< K and V decompressed tile by tile inside the kernel
+};
+
+/// One sequence's latent attention in one layer.
+struct LatentShape {
+  int64_t heads;   ///< H, on this device
+  int64_t rank;    ///< r
+  int64_t rope;    ///< d_r
+  int64_t nope;    ///< n
+  int64_t v;       ///< v
+  int64_t qLen;    ///< S, new tokens
+  int64_t context; ///< T, tokens of KV
+  int64_t elementBytes = 2;
+};
+
+/// H, S, T, r, d_r, n, v as in LatentShape, e the element's bytes.
+struct LatentCost {
+  /// Absorbed 2 H S T (2r + d_r); otherwise 2 H S T (n + d_r + v).
+  double coreFlops;
+  /// Absorbed 2 H S r (n + v), for the queries and outputs; otherwise
+  /// 2 H T r (n + v), for all keys and values (fused: if one pass over the
+  /// context serves all S tokens; once more for every further pass).
+  double projectionFlops;
+  /// e T (r + d_r); materialised also writes and reads e T H (n + d_r + v).
+  double kvBytes;
+  /// e H r (n + v): W_UK and W_UV, read once a step for the whole batch.
+  double weightBytes;
+
+  double flops() const { return coreFlops + projectionFlops; }
+};
+
+LatentCost latentCost(LatentForm form, const LatentShape &shape);
+
+/// The number of new tokens below which the absorbed form has fewer FLOPs than
+/// decompression, over T tokens of context (none: infinitely many):
+///   S < r D / (2r - D + r D / T),  D = n + v.
+/// Heads and rope width cancel. Infinity where absorbing always wins
+/// (D >= 2r + rD/T).
+double absorbThreshold(int64_t rank, int64_t nope, int64_t v,
+                       std::optional<int64_t> context = std::nullopt);
+
+} // namespace attn::cost
+
+#endif // ATTN_COST_LATENT_H

@@ -1,0 +1,40 @@
+//===- Latent.cpp - The forms of latent attention -------------------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Cost/Latent.h"
+#include <limits>
+
+using namespace attn::cost;
+
+LatentCost attn::cost::latentCost(LatentForm form, const LatentShape &shape) {
+  double heads = shape.heads, rank = shape.rank, rope = shape.rope;
+  double qLen = shape.qLen, context = shape.context;
+  double element = shape.elementBytes;
+  double headWidths = shape.nope + shape.rope + shape.v;
+  double projection = 2 * heads * rank * double(shape.nope + shape.v);
+  bool absorbed = form == LatentForm::Absorbed;
+
+  LatentCost cost;
+  cost.coreFlops =
+      2 * heads * qLen * context * (absorbed ? 2 * rank + rope : headWidths);
+  cost.projectionFlops = projection * (absorbed ? qLen : context);
+  cost.kvBytes = element * context * (rank + rope);
+  if (form == LatentForm::Materialized)
+    cost.kvBytes += 2 * element * context * heads * headWidths;
+  cost.weightBytes = element * projection / 2;
+  return cost;
+}
+
+double attn::cost::absorbThreshold(int64_t rank, int64_t nope, int64_t v,
+                                   std::optional<int64_t> context) {
+  double r = rank, d = nope + v;
+  double denominator = 2 * r - d + (context ? r * d / double(*context) : 0.0);
+  if (denominator <= 0)
+    return std::numeric_limits<double>::infinity();
+  return r * d / denominator;
+}
