@@ -45,11 +45,11 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
     of K's row.
 
     Constraints:
-    - (A1) query's head count is `heads.q`; K's head count is `heads.kv`;
+    - (A1) query's head count is `heads.q`; K's and V's is `heads.kv`;
     - (A2) query's width is K's width;
     - (A3) the output is `[B, S, q, Dv]` with Dv the width of V, and at most K's
       width where V is a prefix of K;
-    - (A4) lse, where asked, is `[B, S, q]`;
+    - (A4) lse, where asked, is `[B, S, q]`; sinks, where given, are `[q]`;
     - (A5) `scale` is explicit and finite; `softcap`, where given, is positive
       and finite;
     - (A6) the score region takes `(f32, i32, i32, i32, i32)`, score, batch,
@@ -58,7 +58,7 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
       wide, V `rank`, and there is one KV head;
     - (A8) a value operand goes with a key tensor only; `lens` likewise;
     - (A9) element types of query, K, V and output are equal;
-    - (A10) batches agree where static.
+    - (A10) batches, and the tokens of K and V, agree where static.
 
     Example:
     ```mlir
@@ -242,8 +242,9 @@ def Attn_RopeOp : Attn_Op<"rope", [Pure]> {
   let summary = "Rotary position embedding";
   let description = [{
     Rotates the pairs of elements `[offset, offset + dims)` of each head by
-    `position * theta^(-2 i / dims)` for pair `i` (RoFormer, arXiv 2104.09864).
-    Pairs are `(i, i + dims/2)`, or `(2i, 2i + 1)` with `interleaved`. The other
+    `a = position * theta^(-2 i / dims)` for pair `i`: `(x, y)` becomes
+    `(x cos a - y sin a, x sin a + y cos a)` (RoFormer, arXiv 2104.09864). Pairs
+    are `(i, i + dims/2)`, or `(2i, 2i + 1)` with `interleaved`. The other
     elements pass through.
 
     Constraints: (O1) input and output have one type; (O2) positions is

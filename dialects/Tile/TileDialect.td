@@ -59,7 +59,9 @@ def Tile_CoordKind : Tile_Enum<"CoordKind", "A coordinate of a tile element", [
 
 class Tile_EnumAttr<EnumInfo enum, string attrMnemonic>
     : EnumAttr<Tile_Dialect, enum, attrMnemonic>;
-def Tile_ReductionAttr : Tile_EnumAttr<Tile_Reduction, "reduction">;
+def Tile_ReductionAttr : Tile_EnumAttr<Tile_Reduction, "reduction"> {
+  let assemblyFormat = "`<` $value `>`";
+}
 def Tile_CoordKindAttr : Tile_EnumAttr<Tile_CoordKind, "coord_kind"> {
   let assemblyFormat = "$value";
 }
@@ -72,6 +74,10 @@ def Tile_CacheAttr : Tile_Attr<"Cache", "cache"> {
     the row is read once. Strides, page size and pool are run-time values.
 
     Constraints: (E1) positive extents; (E2) `v_in_k` needs `v <= k`.
+
+    ```mlir
+    #tile.cache<heads = 8, k = 128, v = 128, element = bf16, layout = row, v_in_k = false>
+    ```
   }];
   let parameters = (ins "int64_t":$heads, "int64_t":$k, "int64_t":$v,
                         "::mlir::Type":$element,
@@ -97,6 +103,11 @@ def Tile_ScheduleAttr : Tile_Attr<"Schedule", "schedule"> {
     Constraints: (S1) vector is 8 or 16; (S2) kv_tile is a positive multiple of
     `vector`, and of 32 for amx and dpbf16; (S3) prefetch is not negative;
     (S4) exp2_degree is 3 to 7; (S5) amx and dpbf16 need vector = 16.
+
+    ```mlir
+    #tile.schedule<engine = fma, vector = 8, kv_tile = 64, prefetch = 0, exp2_degree = 6>
+    #tile.schedule<engine = amx, vector = 16, kv_tile = 64, prefetch = 2048, exp2_degree = 3>
+    ```
   }];
   let parameters = (ins EnumParameter<Tile_Engine>:$engine, "int64_t":$vector,
                         "int64_t":$kv_tile, "int64_t":$prefetch,
@@ -111,6 +122,8 @@ def Tile_TileType : TypeDef<Tile_Dialect, "Tile"> {
   let description = [{
     Rows × columns of an element type. Where it lives (registers, L1 scratch,
     shared memory) and in which order is the target's business.
+
+    Constraints: (X1) two positive extents; (X2) elements are bf16, f16 or f32.
 
     ```mlir
     !tile.tile<4x64xf32>

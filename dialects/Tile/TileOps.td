@@ -33,7 +33,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
 
     Example:
     ```mlir
-    tile.kernel @decode {group = 4 : i64, q_len = 1 : i64,
+    tile.kernel @decode attributes {group = 4 : i64, q_len = 1 : i64,
         cache = #tile.cache<heads = 8, k = 128, v = 128, element = bf16,
                             layout = row, v_in_k = false>} {
       %q = tile.query : !tile.tile<4x128xbf16>
@@ -99,7 +99,7 @@ class Tile_StreamBase<string mnemonic> : Tile_Op<mnemonic, [SingleBlock,
   let results = (outs Variadic<Tile_TileType>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Tile_StreamOp : Tile_StreamBase<"stream"> {
@@ -115,7 +115,12 @@ def Tile_StreamOp : Tile_StreamBase<"stream"> {
 
     ```mlir
     %r:3 = tile.stream (%k, %v) : (!tile.tile<64x128xbf16>, !tile.tile<64x128xbf16>)
-           iter(%m = %m0, %l = %l0, %a = %a0) : (...) { ... tile.yield %m1, %l1, %a1 }
+           iter(%m = %m0, %l = %l0, %a = %a0)
+         : (!tile.tile<4x1xf32>, !tile.tile<4x1xf32>, !tile.tile<4x128xf32>) {
+      ...
+      tile.yield %m1, %l1, %a1
+        : !tile.tile<4x1xf32>, !tile.tile<4x1xf32>, !tile.tile<4x128xf32>
+    }
     ```
   }];
 }
@@ -128,6 +133,14 @@ def Tile_PartialsOp : Tile_StreamBase<"partials"> {
 
     Constraints: T1 and T2 as for `tile.stream`, with the output and the
     log-sum-exp in the place of K and V.
+
+    ```mlir
+    %r = tile.partials (%o, %lse) : (!tile.tile<4x128xf32>, !tile.tile<4x1xf32>)
+         iter(%a = %a0) : (!tile.tile<4x128xf32>) {
+      ...
+      tile.yield %a1 : !tile.tile<4x128xf32>
+    }
+    ```
   }];
 }
 
@@ -135,7 +148,7 @@ def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator]> {
   let summary = "Ends a tile region";
   let description = [{
     ```mlir
-    tile.yield %m1, %l1, %a1 : !tile.tile<4x1xf32>, ...
+    tile.yield %m1, %l1 : !tile.tile<4x1xf32>, !tile.tile<4x1xf32>
     ```
   }];
   let arguments = (ins Variadic<AnyType>:$operands);
@@ -167,7 +180,9 @@ def Tile_DotAccOp : Tile_Op<"dot_acc", [Pure, AllTypesMatch<["acc", "result"]>]>
     Constraints: (V1) p `R×T`, v `T×D`, acc `R×D` f32, alpha `R×1` f32.
 
     ```mlir
-    %a1 = tile.dot_acc %p, %v, %a, %alpha : (...) -> !tile.tile<4x128xf32>
+    %a1 = tile.dot_acc %p, %v, %a, %alpha
+      : (!tile.tile<4x64xbf16>, !tile.tile<64x128xbf16>, !tile.tile<4x128xf32>,
+         !tile.tile<4x1xf32>) -> !tile.tile<4x128xf32>
     ```
   }];
   let arguments = (ins Tile_TileType:$p, Tile_TileType:$v, Tile_TileType:$acc,
@@ -190,7 +205,8 @@ def Tile_ScoreOp : Tile_Op<"score", [Pure]> {
     it.
 
     ```mlir
-    %x = tile.score %s {scale = 0.088 : f32, causal} : !tile.tile<4x64xf32>
+    %x = tile.score %s {scale = 0.088 : f32, causal}
+      : !tile.tile<4x64xf32> -> !tile.tile<4x64xf32>
     ```
   }];
   let arguments = (ins Tile_TileType:$input, F32Attr:$scale,
@@ -220,7 +236,10 @@ def Tile_OnlineSoftmaxOp : Tile_Op<"online_softmax", [Pure]> {
     fully masked row keeps l = 0 and no NaN arises.
 
     ```mlir
-    %p, %m1, %l1, %alpha = tile.online_softmax %x, %m, %l {threshold = 8.0 : f32} : (...) -> (...)
+    %p, %m1, %l1, %alpha = tile.online_softmax %x, %m, %l {threshold = 8.0 : f32}
+      : (!tile.tile<4x64xf32>, !tile.tile<4x1xf32>, !tile.tile<4x1xf32>)
+      -> (!tile.tile<4x64xbf16>, !tile.tile<4x1xf32>, !tile.tile<4x1xf32>,
+          !tile.tile<4x1xf32>)
     ```
   }];
   let arguments = (ins Tile_TileType:$score, Tile_TileType:$m, Tile_TileType:$l,
@@ -237,7 +256,9 @@ def Tile_NormalizeOp : Tile_Op<"normalize", [Pure]> {
     lse = -inf. Expanded by `tile-expand`.
 
     ```mlir
-    %o, %lse = tile.normalize %acc, %m, %l : (...) -> (...)
+    %o, %lse = tile.normalize %acc, %m, %l
+      : (!tile.tile<4x128xf32>, !tile.tile<4x1xf32>, !tile.tile<4x1xf32>)
+      -> (!tile.tile<4x128xf32>, !tile.tile<4x1xf32>)
     ```
   }];
   let arguments = (ins Tile_TileType:$acc, Tile_TileType:$m, Tile_TileType:$l);
@@ -254,7 +275,9 @@ def Tile_ApplySinkOp : Tile_Op<"apply_sink", [Pure, AllTypesMatch<["out", "resul
     Expanded by `tile-expand`.
 
     ```mlir
-    %o1 = tile.apply_sink %o, %lse, %sink : (...) -> !tile.tile<4x128xf32>
+    %o1 = tile.apply_sink %o, %lse, %sink
+      : (!tile.tile<4x128xf32>, !tile.tile<4x1xf32>, !tile.tile<4x1xf32>)
+      -> !tile.tile<4x128xf32>
     ```
   }];
   let arguments = (ins Tile_TileType:$out, Tile_TileType:$lse, Tile_TileType:$sink);
@@ -268,15 +291,18 @@ def Tile_MapOp : Tile_Op<"map", [Pure]> {
     Runs a scalar region over all elements of the largest input; inputs of one
     column are broadcast over the columns. The region yields one value per
     result; the last `reductions` results are `R×1` tiles that hold the maximum
-    or the sum over the columns. The region sees scalars of the inputs' element
-    type (f32 for narrower floats) and `tile.coord`.
+    or the sum over the columns. The region computes in f32, whatever the
+    elements of the tiles, and may read `tile.coord`.
 
     Constraints: (W1) inputs have the same rows, and the columns of the largest
     or one; (W2) results match; (W3) reductions are f32 and there are no more
-    than results.
+    than results; (W4) the region takes one f32 an input and yields one f32 a
+    result.
 
     ```mlir
-    %p, %sum = tile.map (%x, %m) reductions [add] : (...) -> (...) {
+    %p, %sum = tile.map (%x, %m) reductions [#tile.reduction<add>]
+      : (!tile.tile<4x64xf32>, !tile.tile<4x1xf32>)
+      -> (!tile.tile<4x64xbf16>, !tile.tile<4x1xf32>) {
     ^bb0(%a: f32, %b: f32):
       %d = arith.subf %a, %b : f32
       %e = math.exp2 %d : f32
@@ -290,6 +316,7 @@ def Tile_MapOp : Tile_Op<"map", [Pure]> {
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "`(` $inputs `)` `reductions` $reductions attr-dict `:` functional-type($inputs, $results) $body";
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     /// Number of results that are elementwise, before the reductions.
     unsigned getNumElementwise() {

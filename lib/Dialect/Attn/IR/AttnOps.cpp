@@ -75,25 +75,33 @@ LogicalResult AttendOp::verify() {
     kDim = key.getDimSize(3);
     kvElement = key.getElementType();
     vDim = output.getDimSize(3);
-    if (!compatible(key.getDimSize(0), query.getDimSize(0))) // A10
-      return emitOpError("batch of query and key differ");
     if (getValue()) {
       RankedTensorType value = tensorType(getValue());
       vDim = value.getDimSize(3);
-      if (failed(expectShape(*this, "value", value,
-                             {key.getDimSize(0), key.getDimSize(1), kvHeads,
-                              vDim})))
-        return failure();
+      if (failed(expectShape(
+              *this, "value", value,
+              {key.getDimSize(0), key.getDimSize(1), kvHeads, vDim})))
+        return failure();                      // A1, A10
       if (value.getElementType() != kvElement) // A9
         return emitOpError("element types of key and value differ");
-    } else if (vDim > kDim) { // A3
+    } else if (!ShapedType::isDynamic(kDim) && vDim > kDim) { // A3
       return emitOpError("without a value operand V is a prefix of K: the "
                          "output's width (")
              << vDim << ") exceeds K's (" << kDim << ")";
     }
-    if (getLens() &&
-        !compatible(tensorType(getLens()).getDimSize(0), query.getDimSize(0)))
-      return emitOpError("lens must have one entry a sequence"); // A10
+  }
+  int64_t batch = ShapedType::kDynamic;
+  for (Value value :
+       std::initializer_list<Value>{getQuery(), getKey(), getValue(), getLens(),
+                                    getOutput(), getLse()}) {
+    auto type = value ? dyn_cast<RankedTensorType>(value.getType())
+                      : RankedTensorType();
+    if (!type || type.isDynamicDim(0))
+      continue;
+    if (!compatible(batch, type.getDimSize(0))) // A10
+      return emitOpError("batches differ: ")
+             << batch << " and " << type.getDimSize(0);
+    batch = type.getDimSize(0);
   }
   if (!compatible(query.getDimSize(2), heads.getQ()) ||
       !compatible(kvHeads, heads.getKv())) // A1
@@ -107,10 +115,9 @@ LogicalResult AttendOp::verify() {
                          {query.getDimSize(0), query.getDimSize(1),
                           heads.getQ(), vDim}))) // A3
     return failure();
-  if (getLse() &&
-      failed(expectShape(*this, "lse", tensorType(getLse()),
-                         {query.getDimSize(0), query.getDimSize(1),
-                          heads.getQ()}))) // A4
+  if (getLse() && failed(expectShape(*this, "lse", tensorType(getLse()),
+                                     {query.getDimSize(0), query.getDimSize(1),
+                                      heads.getQ()}))) // A4
     return failure();
   if (!getScale().isFinite()) // A5
     return emitOpError("scale must be finite");
@@ -118,18 +125,19 @@ LogicalResult AttendOp::verify() {
                        !(getSoftcap()->convertToFloat() > 0))) // A5
     return emitOpError("softcap must be positive and finite");
   if (LatentAttr latent = getLatentAttr()) { // A7
-    if (kvHeads != 1 || !valueIsPrefixOfKey() ||
-        kDim != latent.getRank() + latent.getRope() || vDim != latent.getRank())
+    if (heads.getKv() != 1 || !valueIsPrefixOfKey() ||
+        !compatible(kDim, latent.getRank() + latent.getRope()) ||
+        !compatible(vDim, latent.getRank()))
       return emitOpError("latent needs one KV head, K of rank + rope = ")
-             << latent.getRank() + latent.getRope() << " and V of rank = "
-             << latent.getRank() << " as a prefix of K";
+             << latent.getRank() + latent.getRope()
+             << " and V of rank = " << latent.getRank() << " as a prefix of K";
   }
   if (query.getElementType() != kvElement ||
       output.getElementType() != kvElement) // A9
     return emitOpError("element types of query, K and output differ");
   if (getSinks() && failed(expectShape(*this, "sinks", tensorType(getSinks()),
                                        {heads.getQ()})))
-    return failure();
+    return failure(); // A4
   return success();
 }
 
@@ -144,6 +152,9 @@ LogicalResult AttendOp::verifyRegions() {
     return emitOpError("the score region is one block of (f32, i32, i32, i32, "
                        "i32): score, batch, query head, query and key "
                        "position");
+  Block &block = getScore().front();
+  if (block.empty() || !isa<YieldOp>(block.back())) // A6
+    return emitOpError("the score region must end in attn.yield");
   return success();
 }
 
@@ -223,7 +234,7 @@ LogicalResult CacheAppendOp::verify() {
       return emitOpError("element types of value and cache differ");
   }
   if (failed(expectShape(*this, "slots", tensorType(getSlots()), {rows})))
-    return failure(); // P3
+    return failure();                 // P3
   if (getResult().getType() != cache) // P4
     return emitOpError("the result must have the cache's type");
   return success();
@@ -249,8 +260,8 @@ LogicalResult CompressOp::verify() {
     return failure(); // K1
   if (getNorm() &&
       failed(expectShape(*this, "norm", tensorType(getNorm()), {rank})))
-    return failure();          // K1
-  if (getEps().isNegative()) // K2
+    return failure();                    // K1
+  if (!(getEps().convertToFloat() >= 0)) // K2
     return emitOpError("eps must not be negative");
   return success();
 }

@@ -70,9 +70,10 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t rows, int64_t cols, Type elementType) {
-  if (rows <= 0 || cols <= 0)
+  if (rows <= 0 || cols <= 0) // X1
     return emitError() << "tile extents must be positive";
-  if (!elementType.isF32() && !elementType.isF16() && !elementType.isBF16())
+  if (!elementType.isF32() && !elementType.isF16() &&
+      !elementType.isBF16()) // X2
     return emitError() << "tile elements are bf16, f16 or f32";
   return success();
 }
@@ -84,7 +85,7 @@ Type TileType::parse(AsmParser &parser) {
       parser.parseDimensionList(shape, /*allowDynamic=*/false) ||
       parser.parseType(element) || parser.parseGreater())
     return {};
-  if (shape.size() != 2) {
+  if (shape.size() != 2) { // X1
     parser.emitError(parser.getNameLoc(), "a tile has two extents");
     return {};
   }

@@ -1,4 +1,5 @@
-//===- TileOps.cpp - Verifiers and assembly of the tile operations *- C++ -*-===//
+//===- TileOps.cpp - Verifiers and assembly of the tile operations *- C++
+//-*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -14,10 +15,13 @@ using namespace attn::tile;
 #define GET_OP_CLASSES
 #include "attn/Dialect/Tile/IR/TileOps.cpp.inc"
 
-static TileType tileType(Value value) { return cast<TileType>(value.getType()); }
+static TileType tileType(Value value) {
+  return cast<TileType>(value.getType());
+}
 
 LogicalResult KernelOp::verify() {
-  if (getGroup() <= 0 || getQLen() <= 0) // N1
+  int64_t group = getGroup(), qLen = getQLen(); // The accessors are unsigned.
+  if (group <= 0 || qLen <= 0)                  // N1
     return emitOpError("group and q_len must be positive");
   Type element = getCache().getElement();
   if (!element.isBF16() && !element.isF16() && !element.isF32()) // N2
@@ -26,20 +30,20 @@ LogicalResult KernelOp::verify() {
 }
 
 ParseResult ConstantOp::parse(OpAsmParser &parser, OperationState &result) {
-  double value;
+  FloatAttr value;
   Type type;
-  if (parser.parseFloat(value) ||
+  if (parser.parseAttribute(value, parser.getBuilder().getF32Type(), "value",
+                            result.attributes) ||
       parser.parseOptionalAttrDict(result.attributes) ||
       parser.parseColonType(type))
     return failure();
-  result.addAttribute("value", parser.getBuilder().getF32FloatAttr(value));
   result.addTypes(type);
   return success();
 }
 
 void ConstantOp::print(OpAsmPrinter &printer) {
   printer << " ";
-  printer.printFloat(getValue());
+  printer.printAttributeWithoutType(getValueAttr());
   printer.printOptionalAttrDict((*this)->getAttrs(), {"value"});
   printer << " : " << getType();
 }
@@ -53,9 +57,13 @@ static ParseResult parseStream(OpAsmParser &parser, OperationState &result) {
   SmallVector<OpAsmParser::UnresolvedOperand> inits;
   SmallVector<Type> argTypes, initTypes;
   SMLoc loc = parser.getCurrentLocation();
+  auto parseTypes = [&](SmallVectorImpl<Type> &types) {
+    return parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren, [&] {
+      return parser.parseType(types.emplace_back());
+    });
+  };
   if (parser.parseArgumentList(args, OpAsmParser::Delimiter::Paren) ||
-      parser.parseColon() || parser.parseLParen() ||
-      parser.parseTypeList(argTypes) || parser.parseRParen() ||
+      parser.parseColon() || parseTypes(argTypes) ||
       parser.parseKeyword("iter"))
     return failure();
   auto parseInit = [&]() {
@@ -65,8 +73,7 @@ static ParseResult parseStream(OpAsmParser &parser, OperationState &result) {
   };
   if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren,
                                      parseInit) ||
-      parser.parseColon() || parser.parseLParen() ||
-      parser.parseTypeList(initTypes) || parser.parseRParen() ||
+      parser.parseColon() || parseTypes(initTypes) ||
       parser.parseOptionalAttrDictWithKeyword(result.attributes))
     return failure();
   argTypes.append(initTypes);
@@ -102,6 +109,11 @@ static void printStream(OpT op, OpAsmPrinter &printer) {
   printer.printRegion(op.getBody(), /*printEntryBlockArgs=*/false);
 }
 
+/// The yield that ends a region, or null.
+static YieldOp yieldOf(Block &block) {
+  return block.empty() ? YieldOp() : dyn_cast<YieldOp>(block.back());
+}
+
 template <typename OpT>
 static LogicalResult verifyStream(OpT op) {
   Block &block = op.getBody().front();
@@ -109,7 +121,7 @@ static LogicalResult verifyStream(OpT op) {
       TypeRange(block.getArgumentTypes()).drop_front(2) !=
           TypeRange(op.getInits())) // T1
     return op.emitOpError("the block takes two tiles and the carried ones");
-  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  YieldOp yield = yieldOf(block);
   if (!yield || yield.getOperandTypes() != op.getResultTypes()) // T2
     return op.emitOpError("the body must yield the carried types");
   return success();
@@ -119,20 +131,21 @@ ParseResult StreamOp::parse(OpAsmParser &parser, OperationState &result) {
   return parseStream(parser, result);
 }
 void StreamOp::print(OpAsmPrinter &printer) { printStream(*this, printer); }
-LogicalResult StreamOp::verify() { return verifyStream(*this); }
+LogicalResult StreamOp::verifyRegions() { return verifyStream(*this); }
 
 ParseResult PartialsOp::parse(OpAsmParser &parser, OperationState &result) {
   return parseStream(parser, result);
 }
 void PartialsOp::print(OpAsmPrinter &printer) { printStream(*this, printer); }
-LogicalResult PartialsOp::verify() { return verifyStream(*this); }
+LogicalResult PartialsOp::verifyRegions() { return verifyStream(*this); }
 
 //===----------------------------------------------------------------------===//
 // Products and maps
 //===----------------------------------------------------------------------===//
 
 LogicalResult DotOp::verify() {
-  TileType q = tileType(getQ()), k = tileType(getK()), r = getResult().getType();
+  TileType q = tileType(getQ()), k = tileType(getK()),
+           r = getResult().getType();
   if (q.getCols() != k.getCols() || r.getRows() != q.getRows() ||
       r.getCols() != k.getRows() || !r.getElementType().isF32() ||
       q.getElementType() != k.getElementType()) // U1
@@ -145,8 +158,10 @@ LogicalResult DotAccOp::verify() {
   TileType acc = getResult().getType(), alpha = tileType(getAlpha());
   if (p.getCols() != v.getRows() || acc.getRows() != p.getRows() ||
       acc.getCols() != v.getCols() || !acc.getElementType().isF32() ||
-      alpha.getRows() != p.getRows() || alpha.getCols() != 1) // V1
-    return emitOpError("needs p RxT, v TxD, acc RxD of f32 and alpha Rx1");
+      alpha.getRows() != p.getRows() || alpha.getCols() != 1 ||
+      !alpha.getElementType().isF32()) // V1
+    return emitOpError(
+        "needs p RxT, v TxD, acc RxD of f32 and alpha Rx1 of f32");
   return success();
 }
 
@@ -166,8 +181,8 @@ LogicalResult MapOp::verify() {
     TileType type = tileType(input);
     if (type.getRows() != domain.getRows() ||
         (type.getCols() != domain.getCols() && type.getCols() != 1)) // W1
-      return emitOpError("input ") << type << " does not broadcast to "
-                                   << domain;
+      return emitOpError("input ")
+             << type << " does not broadcast to " << domain;
   }
   if (getReductions().size() > getNumResults()) // W3
     return emitOpError("has more reductions than results");
@@ -177,14 +192,21 @@ LogicalResult MapOp::verify() {
     if (type.getRows() != domain.getRows() ||
         type.getCols() != (reduced ? 1 : domain.getCols()) ||
         (reduced && !type.getElementType().isF32())) // W2, W3
-      return emitOpError("result #") << i << " of " << type
-                                     << " does not match " << domain;
+      return emitOpError("result #")
+             << i << " of " << type << " does not match " << domain;
   }
+  return success();
+}
+
+LogicalResult MapOp::verifyRegions() {
   Block &block = getBody().front();
-  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  YieldOp yield = yieldOf(block);
+  auto isF32 = [](Type type) { return type.isF32(); };
   if (block.getNumArguments() != getInputs().size() || !yield ||
-      yield.getNumOperands() != getNumResults())
-    return emitOpError("the region takes a scalar an input and yields a scalar "
+      yield.getNumOperands() != getNumResults() ||
+      !llvm::all_of(block.getArgumentTypes(), isF32) ||
+      !llvm::all_of(yield.getOperandTypes(), isF32)) // W4
+    return emitOpError("the region takes one f32 an input and yields one f32 "
                        "a result");
   return success();
 }
