@@ -1,0 +1,556 @@
+// RUN: attn-opt %s -split-input-file -verify-diagnostics
+
+// The constraints of the tile attributes, type and ops, each test named with the
+// one that it breaks.
+
+//===----------------------------------------------------------------------===//
+// #tile.cache
+//===----------------------------------------------------------------------===//
+
+// expected-error @+1 {{cache extents must be positive}}
+func.func private @e1_heads() attributes {a = #tile.cache<heads = 0, k = 128, v = 128, element = bf16, layout = row, v_in_k = false>}
+
+// -----
+
+// expected-error @+1 {{cache extents must be positive}}
+func.func private @e1_k() attributes {a = #tile.cache<heads = 8, k = -1, v = 128, element = bf16, layout = row, v_in_k = false>}
+
+// -----
+
+// expected-error @+1 {{cache extents must be positive}}
+func.func private @e1_v() attributes {a = #tile.cache<heads = 8, k = 128, v = 0, element = bf16, layout = row, v_in_k = false>}
+
+// -----
+
+// expected-error @+1 {{V cannot be a prefix of a narrower K}}
+func.func private @e2() attributes {a = #tile.cache<heads = 8, k = 128, v = 192, element = bf16, layout = row, v_in_k = true>}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// #tile.schedule
+//===----------------------------------------------------------------------===//
+
+// expected-error @+1 {{vector must be 8 or 16, got 4}}
+func.func private @s1() attributes {a = #tile.schedule<engine = fma, vector = 4, kv_tile = 64, prefetch = 0, exp2_degree = 6>}
+
+// -----
+
+// expected-error @+1 {{kv_tile must be a positive multiple of 8, got 0}}
+func.func private @s2_zero() attributes {a = #tile.schedule<engine = fma, vector = 8, kv_tile = 0, prefetch = 0, exp2_degree = 6>}
+
+// -----
+
+// expected-error @+1 {{kv_tile must be a positive multiple of 16, got 24}}
+func.func private @s2_vector() attributes {a = #tile.schedule<engine = fma, vector = 16, kv_tile = 24, prefetch = 0, exp2_degree = 6>}
+
+// -----
+
+// expected-error @+1 {{kv_tile must be a positive multiple of 32, got 48}}
+func.func private @s2_amx() attributes {a = #tile.schedule<engine = amx, vector = 16, kv_tile = 48, prefetch = 0, exp2_degree = 6>}
+
+// -----
+
+// expected-error @+1 {{kv_tile must be a positive multiple of 32, got 16}}
+func.func private @s2_dpbf16() attributes {a = #tile.schedule<engine = dpbf16, vector = 16, kv_tile = 16, prefetch = 0, exp2_degree = 6>}
+
+// -----
+
+// expected-error @+1 {{prefetch must not be negative}}
+func.func private @s3() attributes {a = #tile.schedule<engine = fma, vector = 8, kv_tile = 64, prefetch = -64, exp2_degree = 6>}
+
+// -----
+
+// expected-error @+1 {{exp2_degree must be 3 to 7, got 2}}
+func.func private @s4_low() attributes {a = #tile.schedule<engine = fma, vector = 8, kv_tile = 64, prefetch = 0, exp2_degree = 2>}
+
+// -----
+
+// expected-error @+1 {{exp2_degree must be 3 to 7, got 8}}
+func.func private @s4_high() attributes {a = #tile.schedule<engine = fma, vector = 8, kv_tile = 64, prefetch = 0, exp2_degree = 8>}
+
+// -----
+
+// expected-error @+1 {{engine amx needs vector = 16}}
+func.func private @s5_amx() attributes {a = #tile.schedule<engine = amx, vector = 8, kv_tile = 64, prefetch = 0, exp2_degree = 6>}
+
+// -----
+
+// expected-error @+1 {{engine dpbf16 needs vector = 16}}
+func.func private @s5_dpbf16() attributes {a = #tile.schedule<engine = dpbf16, vector = 8, kv_tile = 64, prefetch = 0, exp2_degree = 6>}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// !tile.tile
+//===----------------------------------------------------------------------===//
+
+// expected-error @+1 {{tile extents must be positive}}
+func.func private @x1_zero(!tile.tile<0x64xf32>)
+
+// -----
+
+// expected-error @+1 {{a tile has two extents}}
+func.func private @x1_rank(!tile.tile<4x64x2xf32>)
+
+// -----
+
+// expected-error @+1 {{tile elements are bf16, f16 or f32}}
+func.func private @x2(!tile.tile<4x64xi8>)
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.kernel
+//===----------------------------------------------------------------------===//
+
+// expected-error @+1 {{group and q_len must be positive}}
+tile.kernel @n1_group attributes {group = 0 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 8, k = 128, v = 128, element = bf16, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+// expected-error @+1 {{group and q_len must be positive}}
+tile.kernel @n1_q_len attributes {group = 4 : i64, q_len = -1 : i64,
+    cache = #tile.cache<heads = 8, k = 128, v = 128, element = bf16, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+// expected-error @+1 {{cache elements must be bf16, f16 or f32}}
+tile.kernel @n2 attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 8, k = 128, v = 128, element = i8, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.stream, tile.partials
+//===----------------------------------------------------------------------===//
+
+func.func @t1_too_few(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the block takes two tiles and the carried ones}}
+  %r = "tile.stream"(%a0) ({
+  ^bb0(%x: !tile.tile<64x128xbf16>, %y: !tile.tile<64x128xbf16>):
+    tile.yield %a0 : !tile.tile<4x128xf32>
+  }) : (!tile.tile<4x128xf32>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @t1_types(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the block takes two tiles and the carried ones}}
+  %r = "tile.stream"(%a0) ({
+  ^bb0(%x: !tile.tile<64x128xbf16>, %y: !tile.tile<64x128xbf16>, %a: f32):
+    tile.yield %a0 : !tile.tile<4x128xf32>
+  }) : (!tile.tile<4x128xf32>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @t2_types(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the body must yield the carried types}}
+  %r = tile.stream (%x, %y) : (!tile.tile<64x128xbf16>, !tile.tile<64x128xbf16>) iter(%a = %a0) : (!tile.tile<4x128xf32>) {
+    tile.yield %x : !tile.tile<64x128xbf16>
+  }
+  return
+}
+
+// -----
+
+func.func @t2_count(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the body must yield the carried types}}
+  %r = tile.stream (%x, %y) : (!tile.tile<64x128xbf16>, !tile.tile<64x128xbf16>) iter(%a = %a0) : (!tile.tile<4x128xf32>) {
+    tile.yield
+  }
+  return
+}
+
+// -----
+
+func.func @t2_terminator(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the body must yield the carried types}}
+  %r = tile.stream (%x, %y) : (!tile.tile<64x128xbf16>, !tile.tile<64x128xbf16>) iter(%a = %a0) : (!tile.tile<4x128xf32>) {
+    llvm.unreachable
+  }
+  return
+}
+
+// -----
+
+func.func @results(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{failed to verify that all of {inits, results} have same type}}
+  %r = "tile.stream"(%a0) ({
+  ^bb0(%x: !tile.tile<64x128xbf16>, %y: !tile.tile<64x128xbf16>, %a: !tile.tile<4x128xf32>):
+    tile.yield %a : !tile.tile<4x128xf32>
+  }) : (!tile.tile<4x128xf32>) -> !tile.tile<64x128xbf16>
+  return
+}
+
+// -----
+
+func.func @partials_t1_too_few(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the block takes two tiles and the carried ones}}
+  %r = "tile.partials"(%a0) ({
+  ^bb0(%x: !tile.tile<4x128xf32>, %y: !tile.tile<4x1xf32>):
+    tile.yield %a0 : !tile.tile<4x128xf32>
+  }) : (!tile.tile<4x128xf32>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @partials_t1_types(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the block takes two tiles and the carried ones}}
+  %r = "tile.partials"(%a0) ({
+  ^bb0(%x: !tile.tile<4x128xf32>, %y: !tile.tile<4x1xf32>, %a: f32):
+    tile.yield %a0 : !tile.tile<4x128xf32>
+  }) : (!tile.tile<4x128xf32>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @partials_t2_types(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the body must yield the carried types}}
+  %r = tile.partials (%x, %y) : (!tile.tile<4x128xf32>, !tile.tile<4x1xf32>) iter(%a = %a0) : (!tile.tile<4x128xf32>) {
+    tile.yield %y : !tile.tile<4x1xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @partials_t2_count(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the body must yield the carried types}}
+  %r = tile.partials (%x, %y) : (!tile.tile<4x128xf32>, !tile.tile<4x1xf32>) iter(%a = %a0) : (!tile.tile<4x128xf32>) {
+    tile.yield
+  }
+  return
+}
+
+// -----
+
+func.func @partials_t2_terminator(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{the body must yield the carried types}}
+  %r = tile.partials (%x, %y) : (!tile.tile<4x128xf32>, !tile.tile<4x1xf32>) iter(%a = %a0) : (!tile.tile<4x128xf32>) {
+    llvm.unreachable
+  }
+  return
+}
+
+// -----
+
+func.func @partials_results(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{failed to verify that all of {inits, results} have same type}}
+  %r = "tile.partials"(%a0) ({
+  ^bb0(%x: !tile.tile<4x128xf32>, %y: !tile.tile<4x1xf32>, %a: !tile.tile<4x128xf32>):
+    tile.yield %a : !tile.tile<4x128xf32>
+  }) : (!tile.tile<4x128xf32>) -> !tile.tile<64x128xbf16>
+  return
+}
+
+// -----
+
+// The verifier must not look for a terminator that is not there.
+
+func.func @empty_block(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @below {{expects a non-empty block}}
+  %r = "tile.stream"(%a0) ({
+  ^bb0(%x: !tile.tile<64x128xbf16>, %y: !tile.tile<64x128xbf16>, %a: !tile.tile<4x128xf32>):
+  }) : (!tile.tile<4x128xf32>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @argument_types(%a0: !tile.tile<4x128xf32>) {
+  // expected-error @+1 {{expected a type for each argument}}
+  %r = tile.stream (%x, %y) : (!tile.tile<64x128xbf16>) iter(%a = %a0) : (!tile.tile<4x128xf32>) {
+    tile.yield %a : !tile.tile<4x128xf32>
+  }
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.dot, tile.dot_acc
+//===----------------------------------------------------------------------===//
+
+func.func @u1_inner(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x64xbf16>) {
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  %r = tile.dot %t0, %t1
+    : (!tile.tile<4x128xbf16>, !tile.tile<64x64xbf16>) -> !tile.tile<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @u1_rows(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x128xbf16>) {
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  %r = tile.dot %t0, %t1
+    : (!tile.tile<4x128xbf16>, !tile.tile<64x128xbf16>) -> !tile.tile<8x64xf32>
+  return
+}
+
+// -----
+
+func.func @u1_columns(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x128xbf16>) {
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  %r = tile.dot %t0, %t1
+    : (!tile.tile<4x128xbf16>, !tile.tile<64x128xbf16>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @u1_result(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x128xbf16>) {
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  %r = tile.dot %t0, %t1
+    : (!tile.tile<4x128xbf16>, !tile.tile<64x128xbf16>) -> !tile.tile<4x64xbf16>
+  return
+}
+
+// -----
+
+func.func @u1_elements(%t0: !tile.tile<4x128xf32>, %t1: !tile.tile<64x128xbf16>) {
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  %r = tile.dot %t0, %t1
+    : (!tile.tile<4x128xf32>, !tile.tile<64x128xbf16>) -> !tile.tile<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @v1_tokens(%t0: !tile.tile<4x32xbf16>, %t1: !tile.tile<64x128xbf16>, %t2: !tile.tile<4x128xf32>, %t3: !tile.tile<4x1xf32>) {
+  // expected-error @+1 {{needs p RxT, v TxD, acc RxD of f32 and alpha Rx1 of f32}}
+  %r = tile.dot_acc %t0, %t1, %t2, %t3
+    : (!tile.tile<4x32xbf16>, !tile.tile<64x128xbf16>, !tile.tile<4x128xf32>, !tile.tile<4x1xf32>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @v1_rows(%t0: !tile.tile<4x64xbf16>, %t1: !tile.tile<64x128xbf16>, %t2: !tile.tile<8x128xf32>, %t3: !tile.tile<4x1xf32>) {
+  // expected-error @+1 {{needs p RxT, v TxD, acc RxD of f32 and alpha Rx1 of f32}}
+  %r = tile.dot_acc %t0, %t1, %t2, %t3
+    : (!tile.tile<4x64xbf16>, !tile.tile<64x128xbf16>, !tile.tile<8x128xf32>, !tile.tile<4x1xf32>) -> !tile.tile<8x128xf32>
+  return
+}
+
+// -----
+
+func.func @v1_columns(%t0: !tile.tile<4x64xbf16>, %t1: !tile.tile<64x128xbf16>, %t2: !tile.tile<4x64xf32>, %t3: !tile.tile<4x1xf32>) {
+  // expected-error @+1 {{needs p RxT, v TxD, acc RxD of f32 and alpha Rx1 of f32}}
+  %r = tile.dot_acc %t0, %t1, %t2, %t3
+    : (!tile.tile<4x64xbf16>, !tile.tile<64x128xbf16>, !tile.tile<4x64xf32>, !tile.tile<4x1xf32>) -> !tile.tile<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @v1_accumulator(%t0: !tile.tile<4x64xbf16>, %t1: !tile.tile<64x128xbf16>, %t2: !tile.tile<4x128xbf16>, %t3: !tile.tile<4x1xf32>) {
+  // expected-error @+1 {{needs p RxT, v TxD, acc RxD of f32 and alpha Rx1 of f32}}
+  %r = tile.dot_acc %t0, %t1, %t2, %t3
+    : (!tile.tile<4x64xbf16>, !tile.tile<64x128xbf16>, !tile.tile<4x128xbf16>, !tile.tile<4x1xf32>) -> !tile.tile<4x128xbf16>
+  return
+}
+
+// -----
+
+func.func @v1_alpha_columns(%t0: !tile.tile<4x64xbf16>, %t1: !tile.tile<64x128xbf16>, %t2: !tile.tile<4x128xf32>, %t3: !tile.tile<4x2xf32>) {
+  // expected-error @+1 {{needs p RxT, v TxD, acc RxD of f32 and alpha Rx1 of f32}}
+  %r = tile.dot_acc %t0, %t1, %t2, %t3
+    : (!tile.tile<4x64xbf16>, !tile.tile<64x128xbf16>, !tile.tile<4x128xf32>, !tile.tile<4x2xf32>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @v1_alpha_rows(%t0: !tile.tile<4x64xbf16>, %t1: !tile.tile<64x128xbf16>, %t2: !tile.tile<4x128xf32>, %t3: !tile.tile<1x1xf32>) {
+  // expected-error @+1 {{needs p RxT, v TxD, acc RxD of f32 and alpha Rx1 of f32}}
+  %r = tile.dot_acc %t0, %t1, %t2, %t3
+    : (!tile.tile<4x64xbf16>, !tile.tile<64x128xbf16>, !tile.tile<4x128xf32>, !tile.tile<1x1xf32>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @v1_alpha_element(%t0: !tile.tile<4x64xbf16>, %t1: !tile.tile<64x128xbf16>, %t2: !tile.tile<4x128xf32>, %t3: !tile.tile<4x1xbf16>) {
+  // expected-error @+1 {{needs p RxT, v TxD, acc RxD of f32 and alpha Rx1 of f32}}
+  %r = tile.dot_acc %t0, %t1, %t2, %t3
+    : (!tile.tile<4x64xbf16>, !tile.tile<64x128xbf16>, !tile.tile<4x128xf32>, !tile.tile<4x1xbf16>) -> !tile.tile<4x128xf32>
+  return
+}
+
+// -----
+
+func.func @v1_result(%t0: !tile.tile<4x64xbf16>, %t1: !tile.tile<64x128xbf16>, %t2: !tile.tile<4x128xf32>, %t3: !tile.tile<4x1xf32>) {
+  // expected-error @+1 {{failed to verify that all of {acc, result} have same type}}
+  %r = tile.dot_acc %t0, %t1, %t2, %t3
+    : (!tile.tile<4x64xbf16>, !tile.tile<64x128xbf16>, !tile.tile<4x128xf32>, !tile.tile<4x1xf32>) -> !tile.tile<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @apply_sink_result(%t0: !tile.tile<4x128xf32>, %t1: !tile.tile<4x1xf32>, %t2: !tile.tile<4x1xf32>) {
+  // expected-error @+1 {{failed to verify that all of {out, result} have same type}}
+  %r = tile.apply_sink %t0, %t1, %t2
+    : (!tile.tile<4x128xf32>, !tile.tile<4x1xf32>, !tile.tile<4x1xf32>) -> !tile.tile<4x64xf32>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.map
+//===----------------------------------------------------------------------===//
+
+func.func @w1_rows(%t0: !tile.tile<4x64xf32>, %t1: !tile.tile<8x64xf32>) {
+  // expected-error @+1 {{does not broadcast to}}
+  %r0 = tile.map (%t0, %t1) reductions []
+    : (!tile.tile<4x64xf32>, !tile.tile<8x64xf32>) -> (!tile.tile<4x64xf32>) {
+  ^bb0(%a0: f32, %a1: f32):
+    tile.yield %a0 : f32
+  }
+  return
+}
+
+// -----
+
+func.func @w1_columns(%t0: !tile.tile<4x64xf32>, %t1: !tile.tile<4x32xf32>) {
+  // expected-error @+1 {{does not broadcast to}}
+  %r0 = tile.map (%t0, %t1) reductions []
+    : (!tile.tile<4x64xf32>, !tile.tile<4x32xf32>) -> (!tile.tile<4x64xf32>) {
+  ^bb0(%a0: f32, %a1: f32):
+    tile.yield %a0 : f32
+  }
+  return
+}
+
+// -----
+
+func.func @w1_no_input() {
+  // expected-error @+1 {{needs an input}}
+  %r = tile.map () reductions [] : () -> !tile.tile<4x64xf32> {
+    %f = arith.constant 0.0 : f32
+    tile.yield %f : f32
+  }
+  return
+}
+
+// -----
+
+func.func @w2_rows(%t0: !tile.tile<4x64xf32>) {
+  // expected-error @+1 {{result #0 of}}
+  %r0 = tile.map (%t0) reductions []
+    : (!tile.tile<4x64xf32>) -> (!tile.tile<8x64xf32>) {
+  ^bb0(%a0: f32):
+    tile.yield %a0 : f32
+  }
+  return
+}
+
+// -----
+
+func.func @w2_columns(%t0: !tile.tile<4x64xf32>) {
+  // expected-error @+1 {{result #0 of}}
+  %r0 = tile.map (%t0) reductions []
+    : (!tile.tile<4x64xf32>) -> (!tile.tile<4x1xf32>) {
+  ^bb0(%a0: f32):
+    tile.yield %a0 : f32
+  }
+  return
+}
+
+// -----
+
+func.func @w3_columns(%t0: !tile.tile<4x64xf32>) {
+  // expected-error @+1 {{result #1 of}}
+  %r0, %r1 = tile.map (%t0) reductions [#tile.reduction<max>]
+    : (!tile.tile<4x64xf32>) -> (!tile.tile<4x64xf32>, !tile.tile<4x64xf32>) {
+  ^bb0(%a0: f32):
+    tile.yield %a0, %a0 : f32, f32
+  }
+  return
+}
+
+// -----
+
+func.func @w3_element(%t0: !tile.tile<4x64xf32>) {
+  // expected-error @+1 {{result #0 of}}
+  %r0 = tile.map (%t0) reductions [#tile.reduction<add>]
+    : (!tile.tile<4x64xf32>) -> (!tile.tile<4x1xbf16>) {
+  ^bb0(%a0: f32):
+    tile.yield %a0 : f32
+  }
+  return
+}
+
+// -----
+
+func.func @w3_count(%t0: !tile.tile<4x64xf32>) {
+  // expected-error @+1 {{has more reductions than results}}
+  %r0 = tile.map (%t0) reductions [#tile.reduction<max>, #tile.reduction<add>]
+    : (!tile.tile<4x64xf32>) -> (!tile.tile<4x1xf32>) {
+  ^bb0(%a0: f32):
+    tile.yield %a0 : f32
+  }
+  return
+}
+
+// -----
+
+func.func @w4_arguments(%t0: !tile.tile<4x64xf32>, %t1: !tile.tile<4x1xf32>) {
+  // expected-error @+1 {{the region takes one f32 an input and yields one f32 a result}}
+  %r0 = tile.map (%t0, %t1) reductions []
+    : (!tile.tile<4x64xf32>, !tile.tile<4x1xf32>) -> (!tile.tile<4x64xf32>) {
+  ^bb0(%a0: f32):
+    tile.yield %a0 : f32
+  }
+  return
+}
+
+// -----
+
+// The region computes in f32, whatever the elements of the tiles.
+
+func.func @w4_argument_types(%t0: !tile.tile<4x64xf32>, %t1: !tile.tile<4x1xbf16>) {
+  // expected-error @+1 {{the region takes one f32 an input and yields one f32 a result}}
+  %r0 = tile.map (%t0, %t1) reductions []
+    : (!tile.tile<4x64xf32>, !tile.tile<4x1xbf16>) -> (!tile.tile<4x64xf32>) {
+  ^bb0(%a0: f32, %a1: bf16):
+    tile.yield %a0 : f32
+  }
+  return
+}
+
+// -----
+
+func.func @w4_yields(%t0: !tile.tile<4x64xf32>) {
+  // expected-error @+1 {{the region takes one f32 an input and yields one f32 a result}}
+  %r0 = tile.map (%t0) reductions []
+    : (!tile.tile<4x64xf32>) -> (!tile.tile<4x64xf32>) {
+  ^bb0(%a0: f32):
+    tile.yield %a0, %a0 : f32, f32
+  }
+  return
+}
+
+// -----
+
+func.func @w4_yield_types(%t0: !tile.tile<4x64xf32>) {
+  // expected-error @+1 {{the region takes one f32 an input and yields one f32 a result}}
+  %r0 = tile.map (%t0) reductions []
+    : (!tile.tile<4x64xf32>) -> (!tile.tile<4x64xf32>) {
+  ^bb0(%a0: f32):
+    %i = tile.coord key : i32
+    tile.yield %i : i32
+  }
+  return
+}
