@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Harness/Problem.h"
-#include "attn_layout.h"
 #include "llvm/ADT/APFloat.h"
 
 #include <algorithm>

@@ -58,9 +58,14 @@ static void attendRow(const AttendParams &params, Accessor query, Accessor key,
   }
   double highest = *std::max_element(x.begin(), x.end());
 
+  std::vector<double> weight(x.size());
   double sum = 0;
-  for (double score : x)
-    sum += std::exp(score - highest);
+  for (size_t j = 0; j < x.size(); ++j) {
+    weight[j] = std::exp(x[j] - highest);
+    sum += weight[j];
+    if (params.roundWeight)
+      weight[j] = params.roundWeight(weight[j]);
+  }
   result.lse.at(b, i, h) = highest + std::log(sum);
 
   // The sink adds to the denominator only. Both it and the sum are relative to
@@ -68,13 +73,13 @@ static void attendRow(const AttendParams &params, Accessor query, Accessor key,
   double denominator = sum;
   if (!params.sinks.empty())
     denominator += std::exp(params.sinks[h] - highest);
-  for (int64_t d = 0; d < params.vDim; ++d) {
-    double total = 0;
-    for (int64_t j = 0; j < params.lens[b]; ++j)
-      if (x[j] != -kInfinity)
-        total += std::exp(x[j] - highest) * value(b, j, g, d);
-    result.output.at(b, i, h, d) = total / denominator;
-  }
+  std::vector<double> total(params.vDim);
+  for (int64_t j = 0; j < params.lens[b]; ++j)
+    if (x[j] != -kInfinity) // what is masked is not read
+      for (int64_t d = 0; d < params.vDim; ++d)
+        total[d] += weight[j] * value(b, j, g, d);
+  for (int64_t d = 0; d < params.vDim; ++d)
+    result.output.at(b, i, h, d) = total[d] / denominator;
 }
 
 AttendResult attn::interp::attendReference(const AttendParams &params,

@@ -133,6 +133,7 @@ static Error attendTensors(AttendOp op, AttendParams params, Frame &frame) {
 
 static Error execute(AttendOp op, Frame &frame) {
   AttendParams params = paramsOf(op, frame.tensor(op.getQuery()));
+  params.roundWeight = frame.roundWeight;
   if (op.getSinks()) {
     const Tensor &sinks = frame.tensor(op.getSinks());
     if (Error error = expectShape(op, "sinks", sinks, {params.qHeads}))

@@ -14,6 +14,8 @@
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Error.h"
 
+#include <functional>
+
 namespace attn::interp {
 
 /// `message`, preceded by the op's location and name.
@@ -39,6 +41,9 @@ public:
   /// Gives `target`, defined by `op` or an argument of it, its value. An error
   /// if the value does not fit the type.
   llvm::Error bind(mlir::Operation *op, mlir::Value target, Value value);
+
+  /// AttendParams::roundWeight of every attend.
+  std::function<double(double)> roundWeight;
 
 private:
   llvm::DenseMap<mlir::Value, Value> values;

@@ -136,13 +136,15 @@ static Error executeConstant(arith::ConstantOp op, Frame &frame) {
 }
 
 llvm::Expected<SmallVector<interp::Value>>
-interp::interpret(func::FuncOp func, ArrayRef<interp::Value> args) {
+interp::interpret(func::FuncOp func, ArrayRef<interp::Value> args,
+                  std::function<double(double)> roundWeight) {
   if (!func.getBody().hasOneBlock())
     return errorAt(func, "needs a body of one block");
   if (args.size() != func.getNumArguments())
     return errorAt(func, "takes " + Twine(func.getNumArguments()) +
                              " arguments, got " + Twine(args.size()));
   Frame frame;
+  frame.roundWeight = std::move(roundWeight);
   for (auto [target, value] : llvm::zip(func.getArguments(), args))
     if (Error error = frame.bind(func, target, value))
       return error;

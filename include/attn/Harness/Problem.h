@@ -12,6 +12,7 @@
 #include "attn/Bench/Ceilings.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Interpreter/Tensor.h"
+#include "attn_layout.h"
 #include "attn_runtime.h"
 #include "llvm/Support/Error.h"
 

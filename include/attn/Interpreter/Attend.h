@@ -36,6 +36,11 @@ struct AttendParams {
   std::function<double(double, int64_t, int64_t, int64_t, int64_t)> score;
   /// One natural-log logit per query head; empty: none.
   std::vector<double> sinks;
+  /// Applied to each weight exp(x - max) before it multiplies V, as kernels
+  /// round weights to the cache's format; empty: none. The sum of the weights
+  /// is not rounded. For the yardstick that an error is judged by, not for the
+  /// oracle.
+  std::function<double(double)> roundWeight;
 };
 
 /// `query(b, i, h, d)`; keys and values are `(b, j, g, d)` with `g` the KV

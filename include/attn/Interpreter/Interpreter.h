@@ -11,6 +11,8 @@
 #include "attn/Interpreter/Tensor.h"
 #include "llvm/Support/Error.h"
 
+#include <functional>
+
 namespace mlir {
 namespace func {
 class FuncOp;
@@ -27,8 +29,10 @@ namespace attn::interp {
 /// region the scalar ops of `arith` and `math`. Anything else, a shape that
 /// does not fit, or an index outside of a cache is an error that names the op
 /// and its location.
-llvm::Expected<llvm::SmallVector<Value>> interpret(mlir::func::FuncOp func,
-                                                   llvm::ArrayRef<Value> args);
+/// `roundWeight`, where given, is AttendParams::roundWeight of every attend.
+llvm::Expected<llvm::SmallVector<Value>>
+interpret(mlir::func::FuncOp func, llvm::ArrayRef<Value> args,
+          std::function<double(double)> roundWeight = {});
 
 } // namespace attn::interp
 

@@ -1,0 +1,51 @@
+//===- Check.h - A kernel's results against the oracle ----------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_HARNESS_CHECK_H
+#define ATTN_HARNESS_CHECK_H
+
+#include "attn/Harness/Problem.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/Error.h"
+
+namespace attn::harness {
+
+/// How far a kernel's results are from the float64 oracle's, and how far they
+/// may be (DESIGN.md, section 5).
+struct CheckResult {
+  double maxError = 0;  ///< largest |out - oracle|
+  double limit = 0;     ///< what it may be: see `check`
+  double cosine = 0;    ///< 1 - cos(out, oracle) over all elements
+  double maxLseError = 0;
+  std::string failure; ///< empty: the check holds
+
+  bool ok() const { return failure.empty(); }
+};
+
+/// The oracle's results of a function on a problem, and the yardstick: the
+/// error of the same maths with weights and output rounded to the problem's
+/// type.
+class Oracle {
+public:
+  static llvm::Expected<Oracle> create(mlir::func::FuncOp func,
+                                       const Problem &problem);
+
+  /// Compares the problem's results. For 16-bit types the largest error may be
+  /// twice the yardstick's, but at least one unit in the last place of the
+  /// largest output; for f32 it may be 1e-5 of the largest output. 1 - cos may
+  /// be 5e-6, a log-sum-exp off by 2e-5 + 1e-6 |lse|. Rows without a token must
+  /// be exactly 0 and -inf, and nothing may be NaN.
+  CheckResult check(Problem &problem) const;
+
+private:
+  interp::Tensor output, lse;
+  double yardstick = 0, largest = 0;
+};
+
+} // namespace attn::harness
+
+#endif // ATTN_HARNESS_CHECK_H
