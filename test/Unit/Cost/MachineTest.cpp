@@ -42,6 +42,8 @@ TEST(Machine, MissingTypeIsInfinitelySlow) {
   Roofline fp8 = roofline(*findMachine("a100"), 1, 1, MathType::FP8);
   EXPECT_TRUE(fp8.mathBound());
   EXPECT_TRUE(std::isinf(fp8.seconds()));
+  EXPECT_TRUE(std::isinf(
+      roofline(*findMachine("a100"), 1, 0, MathType::FP8).seconds()));
 }
 
 // engines.md 4.2: on an H200 V3's decode (242 FLOP a byte) is bound by
