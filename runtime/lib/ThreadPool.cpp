@@ -16,6 +16,7 @@
 #include <linux/futex.h>
 #include <new>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,6 +70,10 @@ private:
         __builtin_ia32_pause();
 #endif
       }
+      // The awaited thread may be queued behind this one: on a busy machine two
+      // threads of a pool often share a CPU, and then a mere spin costs the
+      // whole deadline, on each side, in each call.
+      sched_yield();
     } while (now() < deadline);
     return false;
   }
