@@ -142,11 +142,12 @@ static bool run(mlir::ModuleOp module, mlir::func::FuncOp func, AttendOp op,
     CheckResult result = oracle.check(*problem);
     ok = result.ok();
     llvm::outs() << llvm::formatv(
-        "  max error {0:e2} (limit {1:e2}), 1-cos {2:e2}, lse {3:e2}: {4}\n",
-        result.maxError, result.limit, result.cosine, result.maxLseError,
+        "  max error {0:e2} ({1:f0} % of what a row may be off), 1-cos {2:e2}, "
+        "lse {3:e2}: {4}\n",
+        result.maxError, 100 * result.share, result.cosine, result.maxLseError,
         ok ? "ok" : "FAILED: " + result.failure);
     record["max_error"] = result.maxError;
-    record["limit"] = result.limit;
+    record["share_of_limit"] = result.share;
     record["one_minus_cos"] = result.cosine;
     record["max_lse_error"] = result.maxLseError;
     record["ok"] = ok;

@@ -18,7 +18,7 @@ namespace attn::harness {
 /// may be (DESIGN.md, section 5).
 struct CheckResult {
   double maxError = 0;  ///< largest |out - oracle|
-  double limit = 0;     ///< what it may be: see `check`
+  double share = 0;     ///< largest share of its limit that a row's error takes
   double cosine = 0;    ///< 1 - cos(out, oracle) over all elements
   double maxLseError = 0;
   std::string failure; ///< empty: the check holds
@@ -34,16 +34,21 @@ public:
   static llvm::Expected<Oracle> create(mlir::func::FuncOp func,
                                        const Problem &problem);
 
-  /// Compares the problem's results. For 16-bit types the largest error may be
-  /// twice the yardstick's, but at least one unit in the last place of the
-  /// largest output; for f32 it may be 1e-5 of the largest output. 1 - cos may
-  /// be 5e-6, a log-sum-exp off by 2e-5 + 1e-6 |lse|. Rows without a token must
-  /// be exactly 0 and -inf, and nothing may be NaN.
+  /// Compares the problem's results, row by row (one query token of one head).
+  /// For 16-bit types a row's largest error may be twice the yardstick's in that
+  /// row, but at least one unit in the last place of its largest output; for
+  /// f32 it may be 1e-5 of the largest output. 1 - cos over everything may be
+  /// 5e-6, a log-sum-exp off by 2e-5 + 1e-6 |lse|. Rows without a token must be
+  /// exactly 0 and -inf, and nothing may be NaN.
   CheckResult check(Problem &problem) const;
 
 private:
+  /// The largest |oracle| and the largest error of the yardstick in a row.
+  struct Row {
+    double largest = 0, yardstick = 0;
+  };
   interp::Tensor output, lse;
-  double yardstick = 0, largest = 0;
+  std::vector<Row> rows;
 };
 
 } // namespace attn::harness
