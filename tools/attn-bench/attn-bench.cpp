@@ -137,10 +137,10 @@ int main(int argc, char **argv) {
       std::min(compile.level, compile.hostLevel));
   bench::Summary time = bench::measure(kernel, timing);
   if (!options.noCeilings) {
-    record.setReadCeiling(bench::readCeiling(patterns, options.threads, {}, isa));
+    record.setReadCeiling(bench::readCeiling(patterns, options.threads, {}, isa).rate);
     bool bf16 = decode.element == DecodeOptions::Element::BF16;
     if (auto peak = bench::computePeak(options.threads, bf16, {}, isa))
-      record.setComputePeak(*peak);
+      record.setComputePeak(peak->rate);
     // A disturbance of the machine that came or went meanwhile would flatter or
     // wrong the kernel: the better of the times before and after counts, as the
     // ceiling is the best of several ways.
