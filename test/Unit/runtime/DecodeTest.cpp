@@ -142,6 +142,19 @@ TEST_P(Decode, WorkspaceDependsOnCapacitiesAlone) {
   }
 }
 
+// Work too small to share stays on the caller, its merges too.
+TEST_P(Decode, TinyWorkIsMergedToo) {
+  ProblemOptions options;
+  options.kernel = MlaBf16Row;
+  options.seqLens = {20};
+  Problem problem(options, 1);
+  problem.params.flags |= ATTN_FLAG_BATCH_INVARIANT;
+  problem.params.split_size = 8;
+  problem.params.pool = pool;
+  ASSERT_EQ(problem.run(), ATTN_OK) << attn_error_message();
+  checkAccuracy(problem);
+}
+
 INSTANTIATE_TEST_SUITE_P(Threads, Decode, testing::Values(1, 2, 3, 4));
 
 // Blocks whose offsets pass 2^31 elements, in a sparse mapping: only pages that
