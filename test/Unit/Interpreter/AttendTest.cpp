@@ -152,6 +152,24 @@ TEST(Attend, ScoresOfMinusInfinityAreMasked) {
   EXPECT_EQ(result.lse.at(0, 0, 0), -kInfinity);
 }
 
+/// Whatever a masked token holds, NaN too, does not matter.
+TEST(Attend, MaskedTokensAreNotRead) {
+  AttendParams params;
+  params.batch = params.queries = params.qHeads = params.kvHeads = 1;
+  params.kDim = params.vDim = 1;
+  params.lens = {5};
+  params.causal = true;
+  params.window = 2;
+  auto one = [](int64_t, int64_t, int64_t, int64_t) { return 1.0; };
+  auto token = [](int64_t, int64_t j, int64_t, int64_t) {
+    return j < 3 ? kNaN : j;
+  };
+  AttendResult result = attendReference(params, one, token, token);
+  double w3 = std::exp(3.0), w4 = std::exp(4.0);
+  EXPECT_DOUBLE_EQ(result.output.at(0, 0, 0, 0), (3 * w3 + 4 * w4) / (w3 + w4));
+  EXPECT_DOUBLE_EQ(result.lse.at(0, 0, 0), std::log(w3 + w4));
+}
+
 /// A NaN that is seen is not swept under the rug.
 TEST(Attend, PropagatesNaN) {
   AttendParams params;
