@@ -29,6 +29,9 @@ config.substitutions.append(("%models", os.path.join(config.test_source_root, "m
 for tool in ("attn-run", "attnc", "attn-bench", "attn-advise"):
     if os.path.exists(os.path.join(tools_dir, tool)):
         config.available_features.add(tool)
+# `REQUIRES: mlir-opt`: LLVM's own is there, to load the plugin into.
+if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-opt")):
+    config.available_features.add("mlir-opt")
 
 
 def host_isa():
