@@ -104,13 +104,18 @@ attn::compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
   if (!llvmModule)
     return makeError("translation to LLVM IR failed (see the diagnostics)");
   bool emulated = !pipeline.emulate.empty();
-  addKernelTable(*llvmModule, kernels, options.level, emulated);
+  // What the code needs once the rest is emulated.
+  CPULevel level = options.emulate ? std::min(options.level, options.hostLevel)
+                                   : options.level;
+  addKernelTable(*llvmModule, kernels, level, emulated);
 
-  auto machine = createTargetMachine(
-      options.emulate ? std::min(options.level, options.hostLevel)
-                      : options.level);
+  auto machine = createTargetMachine(level);
   if (!machine)
     return machine.takeError();
+  // A call of memset would make the caller save and configure its AMX tiles
+  // anew; loops that clear a few lines stay loops.
+  for (llvm::Function &function : *llvmModule)
+    function.addFnAttr("no-builtins");
   llvmModule->setTargetTriple((*machine)->getTargetTriple());
   llvmModule->setDataLayout((*machine)->createDataLayout());
   optimize(*llvmModule, **machine);

@@ -9,11 +9,13 @@
 
 #include "attn/Bench/Record.h"
 #include "attn/Cost/Attention.h"
+#include "attn/Dialect/Tile/IR/Tile.h"
 #include "attn/Harness/Check.h"
 #include "attn/Harness/Problem.h"
 #include "attn/Harness/Session.h"
 #include "attn/Register.h"
 
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
@@ -38,6 +40,10 @@ struct Options : RunOptions {
                         cl::cat(category)};
   cl::opt<double> seconds{"seconds", cl::desc("Time to measure for"),
                           cl::init(1.0), cl::cat(category)};
+  cl::opt<std::string> schedule{
+      "schedule",
+      cl::desc("A #tile.schedule<...> in the place of the chosen one"),
+      cl::cat(category)};
   cl::opt<bool> noCeilings{"no-ceilings",
                            cl::desc("Skip the read and compute ceilings"),
                            cl::cat(category)};
@@ -74,6 +80,15 @@ int main(int argc, char **argv) {
   DecodeOptions decode = exitOnError(options.decodeOptions());
   auto module =
       exitOnError(buildDecodeModule(&context, spec, "bench", decode));
+  auto func = *module->getOps<mlir::func::FuncOp>().begin();
+  AttendOp attend = *func.getOps<AttendOp>().begin();
+  if (!options.schedule.empty()) {
+    auto schedule = mlir::dyn_cast_or_null<tile::ScheduleAttr>(
+        mlir::parseAttribute(options.schedule, &context));
+    if (!schedule)
+      exitOnError(llvm::createStringError("--schedule is no #tile.schedule"));
+    attend->setAttr("tile.schedule", schedule);
+  }
   CPUCompileOptions compile =
       exitOnError(chooseLevel(options.isa, options.emulate));
   std::unique_ptr<Session> session =
@@ -96,9 +111,8 @@ int main(int argc, char **argv) {
   problemOptions.page = options.page;
   problemOptions.shuffle = options.shuffle;
   problemOptions.copies = cold ? bench::coldCopies(cost.kvBytes) : 1;
-  auto func = *module->getOps<mlir::func::FuncOp>().begin();
-  std::unique_ptr<Problem> problem = exitOnError(
-      Problem::create(*func.getOps<AttendOp>().begin(), problemOptions));
+  std::unique_ptr<Problem> problem =
+      exitOnError(Problem::create(attend, problemOptions));
 
   std::vector<attn_decode_params> calls;
   std::vector<bench::Pattern> patterns;

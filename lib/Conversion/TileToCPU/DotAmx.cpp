@@ -13,6 +13,8 @@
 
 #include "Kernel.h"
 
+#include <algorithm>
+
 using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
@@ -126,11 +128,11 @@ void attn::cpu::amxDot(Kernel &k, Value packedQuery, const View &key,
   const RowSegment &segment = k.blocks.segments.front();
   int64_t pairs = segment.count / 2;
   e.loop(k.kvTile(), 32, [&](Value t) {
-    if (int64_t ahead = k.schedule.getPrefetch())
+    if (key.ahead)
       e.loop(32, 1, [&](Value row) {
-        Value at = e.ptr(key.base, e.mul(e.add(t, row), key.stride));
+        Value at = e.ptr(key.ahead, e.mul(e.add(t, row), key.stride));
         for (int64_t line = 0; line < k.kDim() * 2; line += 64)
-          e.prefetch(e.ptr(at, ahead + line));
+          e.prefetch(e.ptr(at, line), key.farAhead);
       });
     if (pairs)
       e.loop(2 * pairs, 2, [&](Value block) {
@@ -184,25 +186,62 @@ static void transposeWeights(Kernel &k, const Buffer &p, Value rows) {
   });
 }
 
-/// Interleaves `dims` (16 or 32) columns of all tokens of row-major V into
-/// columns of B tiles, [dims/16][t/2][16][2].
-static void interleaveStrip(Kernel &k, const View &value, Value column,
-                            int64_t dims, Value strip) {
+/// Columns of row-major V interleaved at a time: what 16 KiB of L1 hold.
+static int64_t stripColumns(const Kernel &k) {
+  int64_t columns = (16 << 10) / (2 * k.kvTile()) / 32 * 32;
+  return std::clamp<int64_t>(columns, 32, llvm::alignTo(k.vDim(), 32));
+}
+
+/// Interleaves the tokens of each pair for `dims` (16 or 32) columns: columns of
+/// B tiles, [dims/16][t/2][16][2].
+///
+/// 32 columns are interleaved within 128-bit lanes, which is one instruction
+/// where the full interleave is three; the columns of the accumulator then lie
+/// in the order that `restoreColumns` undoes at the end.
+static void interleavePair(Kernel &k, const View &value, Value t, Value column,
+                           int64_t dims, Value target) {
+  Emitter &e = k.e;
+  VectorType type = e.vec(dims, e.bf16());
+  Value at = e.ptr(value.base, e.add(e.mul(t, value.stride), e.mul(column, 2)));
+  Value even = e.load(at, type), odd = e.load(e.ptr(at, value.stride), type);
+  prefetchValueRow(k, value, t, column, dims);
+  prefetchValueRow(k, value, e.add(t, 1), column, dims);
+  for (int64_t half = 0; half < dims / 16; ++half) {
+    SmallVector<int64_t> mask;
+    for (int64_t i = 0; i < 16; ++i) {
+      int64_t source = dims == 32 ? i / 4 * 8 + half * 4 + i % 4 : i;
+      mask.push_back(source);
+      mask.push_back(dims + source);
+    }
+    Value to = e.ptr(target, e.add(e.mul(t, 32), half * k.kvTile() * 32));
+    e.store(e.shuffle(even, odd, mask), to, 2);
+  }
+}
+
+/// Interleaves `columns` columns of all tokens from `first` on.
+static void interleaveStrip(Kernel &k, const View &value, Value first,
+                            int64_t columns, Value strip) {
   Emitter &e = k.e;
   e.loop(k.kvTile(), 2, [&](Value t) {
-    VectorType type = e.vec(dims, e.bf16());
-    Value at = e.ptr(value.base, e.add(e.mul(t, value.stride), e.mul(column, 2)));
-    Value even = e.load(at, type), odd = e.load(e.ptr(at, value.stride), type);
-    for (int64_t half = 0; half < dims / 16; ++half) {
-      SmallVector<int64_t> mask;
-      for (int64_t lane = 0; lane < 16; ++lane) {
-        mask.push_back(16 * half + lane);
-        mask.push_back(dims + 16 * half + lane);
-      }
-      Value to = e.ptr(strip, e.add(e.mul(t, 32), half * k.kvTile() * 32));
-      e.store(e.shuffle(even, odd, mask), to, 2);
-    }
+    for (int64_t c = 0; c < columns; c += 32)
+      interleavePair(k, value, t, e.add(first, c), std::min(columns - c, int64_t(32)),
+                     e.ptr(strip, c * k.kvTile() * 2));
   });
+}
+
+bool attn::cpu::amxPermutesColumns(const Kernel &k) {
+  return k.engine() == tile::Engine::Amx && !k.pairsValues();
+}
+
+std::pair<Value, Value> attn::cpu::restoreColumns(Emitter &e, Value first,
+                                                  Value second) {
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < 16; ++i) {
+    int64_t source = i / 4 % 2 * 16 + i / 8 * 4 + i % 4;
+    low.push_back(source);
+    high.push_back(source + 8);
+  }
+  return {e.shuffle(first, second, low), e.shuffle(first, second, high)};
 }
 
 /// acc tiles [blocks][dimTiles] += P V for 16 or 32 dims at `column`.
@@ -247,7 +286,7 @@ static void accTiles(Kernel &k, Value weights, ArrayRef<Value> valueTiles,
 
 int64_t attn::cpu::amxDotAccScratch(Kernel &k) {
   // Transposed weights, then a strip of interleaved V.
-  return k.blocks.padded * k.kvTile() * 2 + 2 * k.kvTile() * 32;
+  return k.blocks.padded * k.kvTile() * 2 + stripColumns(k) * k.kvTile() * 2;
 }
 
 /// acc *= alpha where any alpha is not 1 (lazy rescaling makes that rare).
@@ -280,36 +319,46 @@ void attn::cpu::amxDotAcc(Kernel &k, const Buffer &p, const View &value,
   Value strip = e.ptr(weights, k.blocks.padded * k.kvTile() * 2);
   rescale(k, alpha, acc);
   transposeWeights(k, p, weights);
-  // Tiles of 16 dims at `column`; `count` of them.
-  auto columns = [&](Value column, int64_t count) {
-    SmallVector<Value> tiles;
-    if (!value.paired)
-      interleaveStrip(k, value, column, 16 * count, strip);
-    for (int64_t i = 0; i < count; ++i) {
-      Value group = e.divU(column, e.i64(16));
-      tiles.push_back(value.paired
-                          ? e.ptr(value.base,
-                                  e.mul(e.add(group, i), value.stride))
-                          : e.ptr(strip, i * k.kvTile() * 32));
-    }
+  // P V for `count` tiles of 16 dims at `column`, whose B tiles start at `tiles`
+  // and lie `stride` bytes apart.
+  auto multiply = [&](Value column, int64_t count, Value tiles, Value stride) {
+    SmallVector<Value> bases;
+    for (int64_t i = 0; i < count; ++i)
+      bases.push_back(e.ptr(tiles, e.mul(stride, i)));
     if (pairs)
       e.loop(2 * pairs, 2, [&](Value block) {
-        accTiles(k, weights, tiles, acc, block, 2, column);
+        accTiles(k, weights, bases, acc, block, 2, column);
       });
     if (segment.count % 2)
-      accTiles(k, weights, tiles, acc, e.i64(2 * pairs), 1, column);
+      accTiles(k, weights, bases, acc, e.i64(2 * pairs), 1, column);
   };
-  e.loop(k.vDim() / 32 * 32, 32, [&](Value column) {
-    if (value.paired && k.schedule.getPrefetch())
-      e.loop(2, 1, [&](Value i) {
-        Value group = e.add(e.divU(column, e.i64(16)), i);
-        Value base = e.ptr(value.base, e.mul(group, value.stride));
-        e.loop(k.kvTile() * 32, 64, [&](Value byte) {
-          e.prefetch(e.ptr(base, e.add(byte, k.schedule.getPrefetch())));
-        });
+  if (value.paired) {
+    auto tilesAt = [&](Value column) {
+      return e.ptr(value.base, e.mul(e.divU(column, e.i64(16)), value.stride));
+    };
+    e.loop(k.vDim() / 32 * 32, 32, [&](Value column) {
+      e.loop(k.kvTile(), 2, [&](Value t) {
+        prefetchValueRow(k, value, t, column, 32);
       });
-    columns(column, 2);
-  });
-  if (k.vDim() % 32)
-    columns(e.i64(k.vDim() - 16), 1);
+      multiply(column, 2, tilesAt(column), value.stride);
+    });
+    if (Value column = e.i64(k.vDim() - 16); k.vDim() % 32)
+      multiply(column, 1, tilesAt(column), value.stride);
+    return;
+  }
+  Value stripStride = e.i64(k.kvTile() * 32);
+  auto stripOf = [&](Value first, int64_t columns) {
+    interleaveStrip(k, value, first, columns, strip);
+    e.loop(columns / 32 * 32, 32, [&](Value c) {
+      multiply(e.add(first, c), 2, e.ptr(strip, e.mul(c, k.kvTile() * 2)),
+               stripStride);
+    });
+    if (columns % 32)
+      multiply(e.add(first, columns - 16), 1,
+               e.ptr(strip, (columns - 16) * k.kvTile() * 2), stripStride);
+  };
+  int64_t width = stripColumns(k), whole = k.vDim() / width * width;
+  e.loop(whole, width, [&](Value first) { stripOf(first, width); });
+  if (k.vDim() % width)
+    stripOf(e.i64(whole), k.vDim() % width);
 }

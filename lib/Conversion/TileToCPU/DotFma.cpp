@@ -149,12 +149,12 @@ void attn::cpu::fmaDot(Kernel &k, Value packedQuery, const View &key,
     e.loop(k.kvTile(), tokens, [&](Value t) {
       SmallVector<Value> keys;
       for (int64_t j = 0; j < tokens; ++j) {
-        keys.push_back(e.ptr(key.base, e.mul(e.add(t, j), key.stride)));
-        if (int64_t ahead = k.schedule.getPrefetch();
-            ahead && segment.start == 0)
+        Value row = e.mul(e.add(t, j), key.stride);
+        keys.push_back(e.ptr(key.base, row));
+        if (key.ahead && segment.start == 0)
           for (int64_t line = 0; line < k.kDim() * Emitter::bytes(k.element());
                line += 64)
-            e.prefetch(e.ptr(keys.back(), ahead + line));
+            e.prefetch(e.ptr(e.ptr(key.ahead, row), line), key.farAhead);
       }
       e.loop(segment.count, 1, [&](Value block) {
         Value start = e.add(e.mul(block, segment.height), segment.start);
@@ -232,6 +232,23 @@ static void loadValueInterleaved(Kernel &k, const View &value, Value t,
   }
 }
 
+void attn::cpu::prefetchValueRow(Kernel &k, const View &value, Value t,
+                                 Value column, int64_t columns) {
+  if (!value.ahead)
+    return;
+  Emitter &e = k.e;
+  int64_t es = Emitter::bytes(k.element());
+  Value offset = value.paired
+                     ? e.add(e.mul(e.divU(column, e.i64(16)), value.stride),
+                             e.mul(t, 32))
+                     : e.add(e.mul(t, value.stride), e.mul(column, es));
+  int64_t step = value.paired ? 16 : 64 / es;
+  for (int64_t at = 0; at < columns; at += step) {
+    Value line = value.paired ? e.mul(value.stride, at / 16) : e.i64(at * es);
+    e.prefetch(e.ptr(e.ptr(value.ahead, offset), line), value.farAhead);
+  }
+}
+
 void attn::cpu::fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
                           const Buffer &alpha, const Buffer &acc) {
   Emitter &e = k.e;
@@ -260,6 +277,12 @@ void attn::cpu::fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
         ValueRange done = e.loop(
             k.kvTile(), 2, sums, [&](Value t, ValueRange carried) {
               SmallVector<Value> next(carried), even, odd, pairs;
+              // Blocks after the first meet the lines in L1.
+              if (segment.start == 0 && segment.count == 1) {
+                prefetchValueRow(k, value, t, column, strip * lanes);
+                if (!value.paired)
+                  prefetchValueRow(k, value, e.add(t, 1), column, strip * lanes);
+              }
               if (dot)
                 loadValueInterleaved(k, value, t, column, strip, pairs);
               else

@@ -32,6 +32,9 @@ Value Emitter::divU(Value x, Value y) {
 Value Emitter::min(Value x, Value y) {
   return arith::MinSIOp::create(b, loc, x, y);
 }
+Value Emitter::max(Value x, Value y) {
+  return arith::MaxSIOp::create(b, loc, x, y);
+}
 Value Emitter::lessThan(Value x, Value y) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x, y);
 }
@@ -73,10 +76,11 @@ Value Emitter::load(Value pointer, Type type, int64_t alignment) {
 void Emitter::store(Value value, Value pointer, int64_t alignment) {
   LLVM::StoreOp::create(b, loc, value, pointer, alignment);
 }
-void Emitter::prefetch(Value pointer) {
-  // Read, to all levels; never non-temporal, which costs half the bandwidth.
-  LLVM::Prefetch::create(b, loc, pointer, b.getI32IntegerAttr(0),
-                         b.getI32IntegerAttr(3), b.getI32IntegerAttr(1));
+void Emitter::prefetch(Value pointer, bool toL2) {
+  // Never non-temporal, which costs half the bandwidth.
+  LLVM::Prefetch::create(b, loc, pointer, /*rw=*/b.getI32IntegerAttr(0),
+                         /*hint=*/b.getI32IntegerAttr(toL2 ? 2 : 3),
+                         /*cache=*/b.getI32IntegerAttr(1));
 }
 
 //===----------------------------------------------------------------------===//

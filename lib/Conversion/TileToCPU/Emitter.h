@@ -49,6 +49,7 @@ public:
   Value mul(Value x, int64_t y) { return y == 1 ? x : mul(x, i64(y)); }
   Value divU(Value x, Value y);
   Value min(Value x, Value y);
+  Value max(Value x, Value y);
   Value lessThan(Value x, Value y);
   Value lessEqual(Value x, Value y);
   Value equal(Value x, Value y);
@@ -63,7 +64,8 @@ public:
   Value loadField(Value structure, int64_t offset, Type type);
   Value load(Value pointer, Type type, int64_t alignment = 1);
   void store(Value value, Value pointer, int64_t alignment = 1);
-  void prefetch(Value pointer);
+  /// Fetches a line to L1, or to L2 only.
+  void prefetch(Value pointer, bool toL2 = false);
 
   // Vectors.
   Value zeros(VectorType type);

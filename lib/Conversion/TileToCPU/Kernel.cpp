@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <cstddef>
+#include <tuple>
 
 using namespace mlir;
 using namespace attn;
@@ -111,7 +112,6 @@ private:
   DenseMap<Value, View> views;
   SmallVector<int64_t> stateOffsets;
   int64_t queryOffset = 0, queryStride = 0, coordOffset = 0, packOffset = 0;
-  GatherScratch gather = {};
   Value slot;
 };
 
@@ -258,11 +258,26 @@ void KernelLowering::emitStore(Value out, Value lse, bool partial) {
       Value from = e.ptr(source.base, e.mul(row, k.vDim() * 4));
       Value to = e.ptr(base, e.mul(index, Emitter::bytes(stored)));
       int64_t lanes = k.lanes();
-      e.loop(k.vDim(), lanes, [&](Value column) {
-        Value x = e.load(e.ptr(from, e.mul(column, 4)), e.vec(lanes), 4);
+      auto loadColumns = [&](Value column) {
+        return e.load(e.ptr(from, e.mul(column, 4)), e.vec(lanes), 4);
+      };
+      auto storeColumns = [&](Value x, Value column) {
         e.store(e.roundTo(x, stored),
                 e.ptr(to, e.mul(column, Emitter::bytes(stored))));
-      });
+      };
+      // Partial states are in order: the combine kernel's are.
+      bool permuted = amxPermutesColumns(k) && !op.getCombine();
+      int64_t grouped = permuted ? k.vDim() / 32 * 32 : 0;
+      if (permuted)
+        e.loop(grouped, 32, [&](Value column) {
+          Value second = e.add(column, 16);
+          auto [low, high] =
+              restoreColumns(e, loadColumns(column), loadColumns(second));
+          storeColumns(low, column);
+          storeColumns(high, second);
+        });
+      e.loop(e.i64(grouped), e.i64(k.vDim()), lanes,
+             [&](Value column) { storeColumns(loadColumns(column), column); });
       auto storeLse = [&] {
         e.store(e.load(e.ptr(lseSource.base, e.mul(row, 4)), e.f32(), 4),
                 e.ptr(lseBase, e.mul(lseIndex, 4)), 4);
@@ -389,7 +404,6 @@ LogicalResult KernelLowering::emitBody() {
   if (!op.getCombine()) {
     queryStride = llvm::alignTo(queryBytes(), 64);
     queryOffset = k.reserve(heads * queryStride);
-    gather = reserveGather(k);
     if (isAmx())
       packOffset = k.reserve(amxDotAccScratch(k));
   }
@@ -442,12 +456,13 @@ LogicalResult KernelLowering::emitBody() {
       });
     });
   } else {
+    TileReader reader(k);
     e.loop(k.tokenBegin, k.tokenEnd, k.kvTile(), [&](Value tileStart) {
       k.tileStart = tileStart;
+      reader.startTile();
       result = forEachHead([&]() {
-        TileViews tiles = emitTileViews(k, gather);
-        views[body.getArgument(0)] = tiles.key;
-        views[body.getArgument(1)] = tiles.value;
+        std::tie(views[body.getArgument(0)], views[body.getArgument(1)]) =
+            reader.views();
         return step();
       });
     });

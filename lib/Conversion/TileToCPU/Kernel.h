@@ -36,6 +36,10 @@ struct View {
   /// Bytes between tokens; for pair-interleaved V, bytes between groups of 16
   /// dims.
   Value stride;
+  /// What will be read soon, laid out as the tile is; null: no prefetch.
+  Value ahead;
+  /// What lies ahead is more than L1 holds beside this tile.
+  bool farAhead = false;
   /// Pair-interleaved: [dim/16][token/2][16][2].
   bool paired = false;
 };
@@ -62,6 +66,11 @@ struct Kernel {
   int64_t kvTile() const { return schedule.getKvTile(); }
   Type element() const { return cache.getElement(); }
   tile::Engine engine() const { return schedule.getEngine(); }
+  /// V lies pair-interleaved in the cache.
+  bool pairsValues() const {
+    return cache.getLayout() == tile::CacheLayout::Own && element().isBF16() &&
+           !cache.getVInK();
+  }
 
   /// Reserves `bytes` of scratch and returns its offset.
   int64_t reserve(int64_t bytes) {
@@ -86,6 +95,9 @@ void fmaPackQuery(Kernel &k, Value packed);
 void fmaDot(Kernel &k, Value packedQuery, const View &key, const Buffer &scores);
 void fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
                const Buffer &alpha, const Buffer &acc);
+/// Prefetches what lies ahead of `columns` columns of V at token `t`.
+void prefetchValueRow(Kernel &k, const View &value, Value t, Value column,
+                      int64_t columns);
 
 int64_t amxQueryBytes(Kernel &k);
 void amxPackQuery(Kernel &k, Value packed);
@@ -94,6 +106,10 @@ void amxDot(Kernel &k, Value packedQuery, const View &key, const Buffer &scores)
 void amxDotAcc(Kernel &k, const Buffer &p, const View &value,
                const Buffer &alpha, const Buffer &acc, int64_t packOffset);
 int64_t amxDotAccScratch(Kernel &k);
+/// Whether whole groups of 32 columns of the accumulator are out of order, and
+/// two vectors of such a group in order.
+bool amxPermutesColumns(const Kernel &k);
+std::pair<Value, Value> restoreColumns(Emitter &e, Value first, Value second);
 
 /// Lowers a map: `inputs` and `results` are the operands' and results' storage.
 mlir::LogicalResult emitMap(Kernel &k, tile::MapOp map,
@@ -103,16 +119,43 @@ mlir::LogicalResult emitMap(Kernel &k, tile::MapOp map,
 /// tile.coord: two arrays of `blocks.padded` i32.
 void emitRowCoords(Kernel &k, Value rowCoords);
 
-/// The K and V tiles at `k.tileStart` of `k.head`.
-struct TileViews {
-  View key, value;
+/// Finds the K and V tiles in the cache. A tile that lies within one page,
+/// whole, is read where it is. Any other (the last tile of a sequence, pages
+/// smaller than a tile or at odd offsets) is gathered token by token into
+/// scratch, with zeros past the end: weights there are 0, and 0 times what an
+/// unused slot holds may be NaN.
+class TileReader {
+public:
+  /// Loads what the call gives; reserves scratch to gather into.
+  explicit TileReader(Kernel &k);
+  /// Turns to the tile at `k.tileStart`.
+  void startTile();
+  /// K and V of `k.head` in this tile.
+  std::pair<View, View> views();
+
+private:
+  /// Run-time facts of one of K and V; strides in bytes.
+  struct Part {
+    Value base, block, token, head;
+    int64_t rowBytes = 0, scratch = 0;
+    Value here, next; ///< this and the next tile's first token, head 0
+  };
+  Part loadPart(bool value);
+  Value blockOf(Value pageIndex);
+  Value tileBase(const Part &part, Value token, bool paired);
+  View viewOf(Part &part, bool paired);
+  void gatherRows(const Part &part);
+  void gatherPairs(const Part &part, Value source);
+
+  Kernel &k;
+  Emitter &e;
+  Value page, blocks, contiguous;
+  /// Tokens of the tile below `invalid` (null: none) and from `valid` on are
+  /// not read.
+  Value invalid, valid;
+  Value direct, gathered, lastHead;
+  Part key, value;
 };
-/// Scratch for tiles that do not lie within one page.
-struct GatherScratch {
-  int64_t key, value;
-};
-GatherScratch reserveGather(Kernel &k);
-TileViews emitTileViews(Kernel &k, const GatherScratch &gather);
 
 /// Lowers a whole kernel to a function before it. Null on failure, after an
 /// error has been emitted.

@@ -1,0 +1,196 @@
+//===- TileReader.cpp - Where the K and V tiles of a step are ---*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernel.h"
+#include "attn_kernel_abi.h"
+
+#include <cstddef>
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::cpu;
+
+TileReader::TileReader(Kernel &k) : k(k), e(k.e) {
+  page = e.loadField(k.args, offsetof(attn_kernel_args, page_size),
+                     e.b.getI64Type());
+  blocks = e.loadField(k.item, offsetof(attn_work_item, blocks),
+                       k.scratch.getType());
+  contiguous = e.isNull(blocks);
+  key = loadPart(/*value=*/false);
+  if (!k.cache.getVInK())
+    value = loadPart(/*value=*/true);
+}
+
+TileReader::Part TileReader::loadPart(bool value) {
+  int64_t es = Emitter::bytes(k.element());
+  auto bytes = [&](int64_t offset) {
+    return e.mul(e.loadField(k.args, offset, e.b.getI64Type()), es);
+  };
+  Part part;
+  part.base = e.loadField(k.args,
+                          value ? offsetof(attn_kernel_args, v)
+                                : offsetof(attn_kernel_args, k),
+                          k.scratch.getType());
+  part.block = bytes(value ? offsetof(attn_kernel_args, v_stride_block)
+                           : offsetof(attn_kernel_args, k_stride_block));
+  part.token = bytes(value ? offsetof(attn_kernel_args, v_stride_token)
+                           : offsetof(attn_kernel_args, k_stride_token));
+  part.head = bytes(value ? offsetof(attn_kernel_args, v_stride_head)
+                          : offsetof(attn_kernel_args, k_stride_head));
+  part.rowBytes = (value ? k.vDim() : k.kDim()) * es;
+  part.scratch = k.reserve(k.kvTile() * part.rowBytes);
+  return part;
+}
+
+/// Block id of the page with this index in the sequence.
+Value TileReader::blockOf(Value pageIndex) {
+  auto op = scf::IfOp::create(
+      e.b, e.loc, contiguous,
+      [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, k.batch); },
+      [&](OpBuilder &b, Location loc) {
+        OpBuilder::InsertionGuard guard(e.b);
+        e.b.restoreInsertionPoint(b.saveInsertionPoint());
+        Value id = e.load(e.ptr(blocks, e.mul(pageIndex, 4)), e.i32(), 4);
+        Value wide = arith::ExtSIOp::create(e.b, loc, e.b.getI64Type(), id);
+        scf::YieldOp::create(e.b, loc, wide);
+      });
+  return op.getResult(0);
+}
+
+/// Where `token` of head 0 is; of pair-interleaved V, its first pair.
+Value TileReader::tileBase(const Part &part, Value token, bool paired) {
+  Value index = e.divU(token, page);
+  Value offset = e.sub(token, e.mul(index, page));
+  Value within = paired ? e.mul(offset, 32) : e.mul(offset, part.token);
+  return e.ptr(part.base, e.add(e.mul(blockOf(index), part.block), within));
+}
+
+void TileReader::startTile() {
+  Value left = e.sub(k.tokenEnd, k.tileStart);
+  valid = e.min(left, e.i64(k.kvTile()));
+  Value index = e.divU(k.tileStart, page);
+  Value offset = e.sub(k.tileStart, e.mul(index, page));
+  Value whole = e.lessEqual(e.i64(k.kvTile()), left);
+  if (k.op.getWindow()) {
+    // Blocks left of what any query sees may have been freed: whatever lies
+    // there is not read, as past the end.
+    Value seen = e.sub(k.seqLen, e.i64(k.qLen() + k.op.getWindow() - 1));
+    Value hidden = e.sub(seen, k.tileStart);
+    invalid = e.min(e.max(hidden, e.i64(0)), valid);
+    whole = e.andI(whole, e.lessEqual(hidden, e.i64(0)));
+  }
+  direct = e.andI(whole, e.lessEqual(e.add(offset, k.kvTile()), page));
+  gathered = arith::XOrIOp::create(
+      e.b, e.loc, direct,
+      arith::ConstantOp::create(e.b, e.loc, e.b.getBoolAttr(true)));
+  lastHead = e.sub(k.headEnd, e.i64(1));
+  // The next tile, or this one again at the end.
+  Value after = e.add(k.tileStart, k.kvTile());
+  Value next = e.select(e.lessThan(after, k.tokenEnd), after, k.tileStart);
+  bool paired = k.pairsValues();
+  key.here = tileBase(key, k.tileStart, false);
+  key.next = tileBase(key, next, false);
+  if (k.cache.getVInK())
+    return;
+  value.here = tileBase(value, k.tileStart, paired);
+  value.next = tileBase(value, next, paired);
+}
+
+std::pair<View, View> TileReader::views() {
+  View keyView = viewOf(key, /*paired=*/false);
+  if (k.cache.getVInK()) {
+    View valueView = keyView;
+    valueView.ahead = {}; // K's walk has fetched it
+    return {keyView, valueView};
+  }
+  return {keyView, viewOf(value, k.pairsValues())};
+}
+
+View TileReader::viewOf(Part &part, bool paired) {
+  Value scratch = k.scratchAt(part.scratch);
+  Value here = e.ptr(part.here, e.mul(k.head, part.head));
+  e.ifThen(gathered, [&] {
+    if (paired)
+      gatherPairs(part, here);
+    else
+      gatherRows(part);
+  });
+  View view;
+  view.paired = paired;
+  view.base = e.select(direct, here, scratch);
+  Value stride = paired ? e.mul(page, 32) : part.token;
+  Value scratchStride = e.i64(paired ? k.kvTile() * 32 : part.rowBytes);
+  view.stride = e.select(direct, stride, scratchStride);
+  if (!k.schedule.getPrefetch())
+    return view;
+  if (k.cache.getLayout() == tile::CacheLayout::Own) {
+    // Heads follow each other in memory: a fixed distance ahead.
+    view.ahead = e.ptr(here, k.schedule.getPrefetch());
+    return view;
+  }
+  // Rows are strided: the same rows of the next head, or of the next tile.
+  Value nextHead = e.ptr(here, part.head);
+  Value nextTile = e.ptr(part.next, e.mul(k.headBegin, part.head));
+  view.ahead = e.select(e.lessThan(k.head, lastHead), nextHead, nextTile);
+  view.farAhead = true;
+  return view;
+}
+
+/// Copies `rowBytes` bytes (a multiple of 32) from `from` (null: zeros) to `to`.
+static void copyRow(Emitter &e, Value from, Value to, int64_t rowBytes) {
+  VectorType chunk = e.vec(8, e.i32());
+  e.loop(rowBytes, 32, [&](Value byte) {
+    Value x = from ? e.load(e.ptr(from, byte), chunk) : e.zeros(chunk);
+    e.store(x, e.ptr(to, byte));
+  });
+}
+
+/// Gathers rows: tokens in [invalid, valid), zeros around them.
+void TileReader::gatherRows(const Part &part) {
+  Value target = k.scratchAt(part.scratch);
+  Value begin = invalid ? invalid : e.i64(0);
+  auto clear = [&](Value t) {
+    copyRow(e, {}, e.ptr(target, e.mul(t, part.rowBytes)), part.rowBytes);
+  };
+  if (invalid)
+    e.loop(e.i64(0), begin, 1, clear);
+  e.loop(begin, valid, 1, [&](Value t) {
+    Value from = tileBase(part, e.add(k.tileStart, t), /*paired=*/false);
+    copyRow(e, e.ptr(from, e.mul(k.head, part.head)),
+            e.ptr(target, e.mul(t, part.rowBytes)), part.rowBytes);
+  });
+  e.loop(valid, e.i64(k.kvTile()), 1, clear);
+}
+
+/// Gathers pair-interleaved V, [dim/16][tile/2][16][2]; the tile lies within
+/// one page, whose size is a multiple of the tile's.
+void TileReader::gatherPairs(const Part &part, Value source) {
+  VectorType pair = e.vec(16, e.i32());
+  Value target = k.scratchAt(part.scratch);
+  // The halves of a pair are kept or cleared by the bits of their tokens.
+  auto half = [&](Value t, int64_t bits) {
+    Value keep = e.lessThan(t, valid);
+    if (invalid)
+      keep = e.andI(keep, e.lessEqual(invalid, t));
+    auto constant = [&](int64_t value) {
+      return arith::ConstantOp::create(e.b, e.loc,
+                                       e.b.getI32IntegerAttr(value));
+    };
+    return e.select(keep, constant(bits), constant(0));
+  };
+  e.loop(k.kvTile(), 2, [&](Value t) {
+    Value mask = arith::OrIOp::create(e.b, e.loc, half(t, 0xffff),
+                                      half(e.add(t, 1), -65536));
+    Value wide = e.broadcast(mask, pair);
+    e.loop(k.vDim() / 16, 1, [&](Value group) {
+      Value from = e.ptr(source, e.mul(e.mul(group, page), 32));
+      Value to = e.ptr(target, e.mul(group, k.kvTile() * 32));
+      Value x = e.load(e.ptr(from, e.mul(t, 32)), pair);
+      e.store(e.andI(x, wide), e.ptr(to, e.mul(t, 32)));
+    });
+  });
+}
