@@ -101,7 +101,7 @@ def Tile_ScheduleAttr : Tile_Attr<"Schedule", "schedule"> {
       rounded to bf16 anyway, 6 for f32).
 
     Constraints: (S1) vector is 8 or 16; (S2) kv_tile is a positive multiple of
-    `vector`, and of 32 for amx and dpbf16; (S3) prefetch is not negative;
+    16, and of 32 for amx and dpbf16; (S3) prefetch is not negative;
     (S4) exp2_degree is 3 to 7; (S5) amx and dpbf16 need vector = 16.
 
     ```mlir

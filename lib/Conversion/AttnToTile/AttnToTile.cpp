@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace attn {
 #define GEN_PASS_DEF_CONVERTATTNTOTILE
@@ -184,7 +185,8 @@ struct ConvertAttnToTilePass
         attends.push_back(attend);
       else if (auto merge = dyn_cast<MergeOp>(op))
         merges.push_back(merge);
-      else if (!isa<CacheAppendOp, func::ReturnOp>(op)) // appends: the runtime's
+      // Appends are the runtime's; constants are sunk into score regions.
+      else if (!isa<CacheAppendOp, arith::ConstantOp, func::ReturnOp>(op))
         return op.emitOpError("is computed by no kernel; only attn.attend, "
                               "attn.merge and attn.cache_append compile");
     }
@@ -220,8 +222,27 @@ struct ConvertAttnToTilePass
                                   combine, APFloat(1.0f), APFloat(0.0f));
   }
 
+  /// Brings what a score region takes from outside into it: constants, which
+  /// canonicalisation hoists. Anything else is no part of the kernel.
+  static LogicalResult sinkCaptures(AttendOp attend) {
+    llvm::SetVector<Value> captures;
+    getUsedValuesDefinedAbove(attend.getScore(), captures);
+    for (Value capture : captures) {
+      auto constant = capture.getDefiningOp<arith::ConstantOp>();
+      if (!constant)
+        return attend.emitOpError("has a score region that reads a value from "
+                                  "outside, which no kernel is given");
+      OpBuilder b = OpBuilder::atBlockBegin(&attend.getScore().front());
+      replaceAllUsesInRegionWith(capture, b.clone(*constant)->getResult(0),
+                                 attend.getScore());
+    }
+    return success();
+  }
+
   LogicalResult convertAttend(AttendOp attend, StringRef name,
                               SymbolTable &symbols) {
+    if (failed(sinkCaptures(attend)))
+      return failure();
     KVCacheType cache = attend.getCacheType();
     if (!cache)
       return attend.emitOpError("reads key tensors; kernels read caches");

@@ -86,8 +86,7 @@ static void dotTiles(Kernel &k, Value query, const View &key,
   Value bStride = e.i64(height * 4);
   SmallVector<Value> keyBase, queryBase;
   for (int64_t i = 0; i < tokenTiles; ++i)
-    keyBase.push_back(
-        e.ptr(key.base, e.mul(e.add(t, i * 16), key.stride)));
+    keyBase.push_back(key.group(e, e.add(t, i * kGroup)));
   for (int64_t j = 0; j < numBlocks; ++j)
     queryBase.push_back(
         e.ptr(query, e.mul(e.add(firstBlock, j), blockBytes)));
@@ -128,11 +127,13 @@ void attn::cpu::amxDot(Kernel &k, Value packedQuery, const View &key,
   const RowSegment &segment = k.blocks.segments.front();
   int64_t pairs = segment.count / 2;
   e.loop(k.kvTile(), 32, [&](Value t) {
-    if (key.ahead)
-      e.loop(32, 1, [&](Value row) {
-        Value at = e.ptr(key.ahead, e.mul(e.add(t, row), key.stride));
-        for (int64_t line = 0; line < k.kDim() * 2; line += 64)
-          e.prefetch(e.ptr(at, line), key.farAhead);
+    if (key.aheadGroups)
+      e.loop(32, kGroup, [&](Value first) {
+        Value ahead = key.ahead(e, e.add(t, first));
+        e.loop(kGroup, 1, [&](Value within) {
+          prefetchRow(k, e.ptr(ahead, e.mul(within, key.stride)), e.i64(0),
+                      k.kDim(), key.farAhead);
+        });
       });
     if (pairs)
       e.loop(2 * pairs, 2, [&](Value block) {
@@ -192,20 +193,18 @@ static int64_t stripColumns(const Kernel &k) {
   return std::clamp<int64_t>(columns, 32, llvm::alignTo(k.vDim(), 32));
 }
 
-/// Interleaves the tokens of each pair for `dims` (16 or 32) columns: columns of
-/// B tiles, [dims/16][t/2][16][2].
+/// Interleaves tokens t and t + 1, the first at `row`, for `dims` (16 or 32)
+/// columns: columns of B tiles, [dims/16][t/2][16][2].
 ///
 /// 32 columns are interleaved within 128-bit lanes, which is one instruction
 /// where the full interleave is three; the columns of the accumulator then lie
 /// in the order that `restoreColumns` undoes at the end.
-static void interleavePair(Kernel &k, const View &value, Value t, Value column,
-                           int64_t dims, Value target) {
+static void interleavePair(Kernel &k, const View &value, Value row, Value t,
+                           Value column, int64_t dims, Value target) {
   Emitter &e = k.e;
   VectorType type = e.vec(dims, e.bf16());
-  Value at = e.ptr(value.base, e.add(e.mul(t, value.stride), e.mul(column, 2)));
+  Value at = e.ptr(row, e.mul(column, 2));
   Value even = e.load(at, type), odd = e.load(e.ptr(at, value.stride), type);
-  prefetchValueRow(k, value, t, column, dims);
-  prefetchValueRow(k, value, e.add(t, 1), column, dims);
   for (int64_t half = 0; half < dims / 16; ++half) {
     SmallVector<int64_t> mask;
     for (int64_t i = 0; i < 16; ++i) {
@@ -222,10 +221,22 @@ static void interleavePair(Kernel &k, const View &value, Value t, Value column,
 static void interleaveStrip(Kernel &k, const View &value, Value first,
                             int64_t columns, Value strip) {
   Emitter &e = k.e;
-  e.loop(k.kvTile(), 2, [&](Value t) {
-    for (int64_t c = 0; c < columns; c += 32)
-      interleavePair(k, value, t, e.add(first, c), std::min(columns - c, int64_t(32)),
-                     e.ptr(strip, c * k.kvTile() * 2));
+  e.loop(k.kvTile(), kGroup, [&](Value begin) {
+    Value group = value.group(e, begin), ahead = value.ahead(e, begin);
+    e.loop(kGroup, 2, [&](Value within) {
+      Value offset = e.mul(within, value.stride);
+      Value row = e.ptr(group, offset), t = e.add(begin, within);
+      if (ahead) {
+        Value next = e.ptr(ahead, offset);
+        prefetchRow(k, next, first, columns, value.farAhead);
+        prefetchRow(k, e.ptr(next, value.stride), first, columns,
+                    value.farAhead);
+      }
+      for (int64_t c = 0; c < columns; c += 32)
+        interleavePair(k, value, row, t, e.add(first, c),
+                       std::min(columns - c, int64_t(32)),
+                       e.ptr(strip, c * k.kvTile() * 2));
+    });
   });
 }
 
@@ -333,12 +344,13 @@ void attn::cpu::amxDotAcc(Kernel &k, const Buffer &p, const View &value,
       accTiles(k, weights, bases, acc, e.i64(2 * pairs), 1, column);
   };
   if (value.paired) {
+    Value base = value.group(e, e.i64(0));
     auto tilesAt = [&](Value column) {
-      return e.ptr(value.base, e.mul(e.divU(column, e.i64(16)), value.stride));
+      return e.ptr(base, e.mul(e.divU(column, e.i64(16)), value.stride));
     };
     e.loop(k.vDim() / 32 * 32, 32, [&](Value column) {
       e.loop(k.kvTile(), 2, [&](Value t) {
-        prefetchValueRow(k, value, t, column, 32);
+        prefetchPair(k, value, t, column, 32);
       });
       multiply(column, 2, tilesAt(column), value.stride);
     });

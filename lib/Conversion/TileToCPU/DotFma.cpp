@@ -142,31 +142,33 @@ void attn::cpu::fmaDot(Kernel &k, Value packedQuery, const View &key,
                        const Buffer &scores) {
   Emitter &e = k.e;
   QueryLayout layout(k);
-  // Tokens are walked in groups of the largest number that a segment takes at
-  // once, so that a key row is read once from L1 for all blocks.
-  for (const RowSegment &segment : k.blocks.segments) {
-    int64_t tokens = k.lanes() / segment.height;
-    e.loop(k.kvTile(), tokens, [&](Value t) {
-      SmallVector<Value> keys;
-      for (int64_t j = 0; j < tokens; ++j) {
-        Value row = e.mul(e.add(t, j), key.stride);
-        keys.push_back(e.ptr(key.base, row));
-        if (key.ahead && segment.start == 0)
-          for (int64_t line = 0; line < k.kDim() * Emitter::bytes(k.element());
-               line += 64)
-            e.prefetch(e.ptr(e.ptr(key.ahead, row), line), key.farAhead);
-      }
-      e.loop(segment.count, 1, [&](Value block) {
-        Value start = e.add(e.mul(block, segment.height), segment.start);
-        Value sums = dotBlock(k, layout,
-                              e.ptr(packedQuery, e.mul(start, layout.rowBytes)),
-                              keys, segment.height);
-        // Block-major, then token-major: ((start * T) + t * height) floats.
-        Value at = e.add(e.mul(start, k.kvTile() * 4), e.mul(t, segment.height * 4));
-        e.store(sums, e.ptr(scores.base, at), 4);
+  int64_t width = k.kDim() * Emitter::bytes(k.element());
+  e.loop(k.kvTile(), kGroup, [&](Value first) {
+    Value group = key.group(e, first), ahead = key.ahead(e, first);
+    for (const RowSegment &segment : k.blocks.segments) {
+      int64_t tokens = k.lanes() / segment.height;
+      e.loop(kGroup, tokens, [&](Value within) {
+        SmallVector<Value> keys;
+        for (int64_t j = 0; j < tokens; ++j) {
+          Value row = e.mul(e.add(within, j), key.stride);
+          keys.push_back(e.ptr(group, row));
+          if (ahead && segment.start == 0)
+            for (int64_t line = 0; line < width; line += 64)
+              e.prefetch(e.ptr(e.ptr(ahead, row), line), key.farAhead);
+        }
+        Value t = e.add(first, within);
+        e.loop(segment.count, 1, [&](Value block) {
+          Value start = e.add(e.mul(block, segment.height), segment.start);
+          Value query = e.ptr(packedQuery, e.mul(start, layout.rowBytes));
+          Value sums = dotBlock(k, layout, query, keys, segment.height);
+          // Block-major, then token-major: start * T + t * height floats.
+          Value at = e.add(e.mul(start, k.kvTile() * 4),
+                           e.mul(t, segment.height * 4));
+          e.store(sums, e.ptr(scores.base, at), 4);
+        });
       });
-    });
-  }
+    }
+  });
 }
 
 /// Columns of V that a block of `height` rows accumulates at once, in vectors:
@@ -181,26 +183,37 @@ static int64_t stripVectors(const Kernel &k, int64_t height) {
   return 1;
 }
 
-/// V of tokens t and t + 1, `strip` vectors each, as f32.
-static void loadValuePair(Kernel &k, const View &value, Value t, Value column,
+/// Where the rows of tokens t and t + 1 of row-major V start; of paired V, the
+/// group of 16 dims that holds `column`, at their pair.
+static Value valueAt(Kernel &k, const View &value, Value group, Value within,
+                     Value t, Value column) {
+  Emitter &e = k.e;
+  if (!value.paired)
+    return e.ptr(group, e.add(e.mul(within, value.stride),
+                              e.mul(column, Emitter::bytes(k.element()))));
+  Value dims = e.mul(e.divU(column, e.i64(16)), value.stride);
+  return e.ptr(group, e.add(dims, e.mul(t, 32)));
+}
+
+/// V of tokens t and t + 1 at `at` (valueAt), `strip` vectors each, as f32.
+static void loadValuePair(Kernel &k, const View &value, Value at, Value column,
                           int64_t strip, SmallVectorImpl<Value> &even,
                           SmallVectorImpl<Value> &odd) {
   Emitter &e = k.e;
   int64_t lanes = k.lanes(), es = Emitter::bytes(k.element());
   for (int64_t n = 0; n < strip; ++n) {
-    Value dim = e.add(column, n * lanes);
     if (!value.paired) {
-      Value at = e.ptr(value.base, e.add(e.mul(t, value.stride), e.mul(dim, es)));
-      even.push_back(e.loadAsF32(at, lanes, k.element()));
-      odd.push_back(e.loadAsF32(e.ptr(at, value.stride), lanes, k.element()));
+      Value here = e.ptr(at, n * lanes * es);
+      even.push_back(e.loadAsF32(here, lanes, k.element()));
+      odd.push_back(e.loadAsF32(e.ptr(here, value.stride), lanes, k.element()));
       continue;
     }
-    // [dim/16][t/2][16][2] bf16: 64 bytes a pair, the even token low.
-    Value group = e.mul(e.divU(dim, e.i64(16)), value.stride);
-    Value within = e.mul(arith::RemUIOp::create(e.b, e.loc, dim, e.i64(16)), 4);
-    Value at = e.ptr(value.base, e.add(e.add(group, within), e.mul(t, 32)));
+    // 64 bytes a pair for 16 dims, the even token in the low halves.
+    Value within = arith::RemUIOp::create(e.b, e.loc, column, e.i64(16));
+    Value offset = e.add(e.mul(value.stride, n * lanes / 16),
+                         e.mul(e.add(within, n * lanes % 16), 4));
     VectorType ints = e.vec(lanes, e.i32());
-    Value pair = e.load(at, ints);
+    Value pair = e.load(e.ptr(at, offset), ints);
     even.push_back(e.bitcast(arith::ShLIOp::create(e.b, e.loc, pair,
                                                    e.splat(int64_t(16), ints)),
                              e.vec(lanes)));
@@ -211,42 +224,45 @@ static void loadValuePair(Kernel &k, const View &value, Value t, Value column,
   }
 }
 
-/// V of tokens t and t + 1 pair-interleaved, one vector per 16 dims.
-static void loadValueInterleaved(Kernel &k, const View &value, Value t,
-                                 Value column, int64_t strip,
-                                 SmallVectorImpl<Value> &pairs) {
+/// The same pair-interleaved, one vector per 16 dims.
+static void loadValueInterleaved(Kernel &k, const View &value, Value at,
+                                 int64_t strip, SmallVectorImpl<Value> &pairs) {
   Emitter &e = k.e;
   for (int64_t n = 0; n < strip; ++n) {
-    Value dim = e.add(column, n * 16);
     if (value.paired) {
-      Value group = e.mul(e.divU(dim, e.i64(16)), value.stride);
-      pairs.push_back(e.load(e.ptr(value.base, e.add(group, e.mul(t, 32))),
+      pairs.push_back(e.load(e.ptr(at, e.mul(value.stride, n)),
                              e.vec(32, e.bf16())));
       continue;
     }
-    Value at = e.ptr(value.base, e.add(e.mul(t, value.stride), e.mul(dim, 2)));
-    Value even = e.load(at, e.vec(16, e.bf16()));
-    Value odd = e.load(e.ptr(at, value.stride), e.vec(16, e.bf16()));
+    Value here = e.ptr(at, n * 32);
+    Value even = e.load(here, e.vec(16, e.bf16()));
+    Value odd = e.load(e.ptr(here, value.stride), e.vec(16, e.bf16()));
     pairs.push_back(
         vector::InterleaveOp::create(e.b, e.loc, e.vec(32, e.bf16()), even, odd));
   }
 }
 
-void attn::cpu::prefetchValueRow(Kernel &k, const View &value, Value t,
-                                 Value column, int64_t columns) {
-  if (!value.ahead)
-    return;
+void attn::cpu::prefetchRow(Kernel &k, Value row, Value column, int64_t columns,
+                            bool far) {
   Emitter &e = k.e;
   int64_t es = Emitter::bytes(k.element());
-  Value offset = value.paired
-                     ? e.add(e.mul(e.divU(column, e.i64(16)), value.stride),
-                             e.mul(t, 32))
-                     : e.add(e.mul(t, value.stride), e.mul(column, es));
-  int64_t step = value.paired ? 16 : 64 / es;
-  for (int64_t at = 0; at < columns; at += step) {
-    Value line = value.paired ? e.mul(value.stride, at / 16) : e.i64(at * es);
-    e.prefetch(e.ptr(e.ptr(value.ahead, offset), line), value.farAhead);
-  }
+  if (!row)
+    return;
+  Value at = e.ptr(row, e.mul(column, es));
+  for (int64_t byte = 0; byte < columns * es; byte += 64)
+    e.prefetch(e.ptr(at, byte), far);
+}
+
+void attn::cpu::prefetchPair(Kernel &k, const View &value, Value t, Value column,
+                             int64_t columns) {
+  Emitter &e = k.e;
+  Value first = value.ahead(e, e.i64(0));
+  if (!first)
+    return;
+  Value dims = e.mul(e.divU(column, e.i64(16)), value.stride);
+  Value at = e.ptr(first, e.add(dims, e.mul(t, 32)));
+  for (int64_t n = 0; n < columns / 16; ++n)
+    e.prefetch(e.ptr(at, e.mul(value.stride, n)), value.farAhead);
 }
 
 void attn::cpu::fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
@@ -274,41 +290,53 @@ void attn::cpu::fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
         int64_t weightBytes = dot ? 2 : 4;
         Value weights =
             e.ptr(p.base, e.mul(start, k.kvTile() * weightBytes));
+        // Blocks after the first meet the lines in L1.
+        bool fetch = segment.start == 0 && segment.count == 1;
+        auto pairStep = [&](Value group, Value ahead, Value within, Value t,
+                            ValueRange carried) {
+          SmallVector<Value> next(carried), even, odd, pairs;
+          Value at = valueAt(k, value, group, within, t, column);
+          if (fetch && value.paired)
+            prefetchPair(k, value, t, column, strip * lanes);
+          for (int64_t j = 0; fetch && ahead && !value.paired && j < 2; ++j)
+            prefetchRow(k, e.ptr(ahead, e.mul(e.add(within, j), value.stride)),
+                        column, strip * lanes, value.farAhead);
+          if (dot)
+            loadValueInterleaved(k, value, at, strip, pairs);
+          else
+            loadValuePair(k, value, at, column, strip, even, odd);
+          Value weight = e.ptr(weights, e.mul(t, height * weightBytes));
+          for (int64_t row = 0; row < height; ++row) {
+            if (dot) {
+              Value w = e.bitcast(
+                  e.broadcastLoad(e.ptr(weight, row * 4), e.vec(16, e.i32())),
+                  e.vec(32, e.bf16()));
+              for (int64_t n = 0; n < strip; ++n) {
+                Value &slot = next[row * strip + n];
+                slot = x86vector::DotBF16Op::create(e.b, e.loc, type, slot,
+                                                    pairs[n], w);
+              }
+              continue;
+            }
+            Value w0 = e.broadcastLoad(e.ptr(weight, row * 4), type);
+            Value w1 = e.broadcastLoad(e.ptr(weight, (height + row) * 4), type);
+            for (int64_t n = 0; n < strip; ++n) {
+              Value &slot = next[row * strip + n];
+              slot = e.fma(even[n], w0, slot);
+              slot = e.fma(odd[n], w1, slot);
+            }
+          }
+          return next;
+        };
         ValueRange done = e.loop(
-            k.kvTile(), 2, sums, [&](Value t, ValueRange carried) {
-              SmallVector<Value> next(carried), even, odd, pairs;
-              // Blocks after the first meet the lines in L1.
-              if (segment.start == 0 && segment.count == 1) {
-                prefetchValueRow(k, value, t, column, strip * lanes);
-                if (!value.paired)
-                  prefetchValueRow(k, value, e.add(t, 1), column, strip * lanes);
-              }
-              if (dot)
-                loadValueInterleaved(k, value, t, column, strip, pairs);
-              else
-                loadValuePair(k, value, t, column, strip, even, odd);
-              Value at = e.ptr(weights, e.mul(t, height * weightBytes));
-              for (int64_t row = 0; row < height; ++row) {
-                if (dot) {
-                  Value w = e.bitcast(
-                      e.broadcastLoad(e.ptr(at, row * 4), e.vec(16, e.i32())),
-                      e.vec(32, e.bf16()));
-                  for (int64_t n = 0; n < strip; ++n) {
-                    Value &slot = next[row * strip + n];
-                    slot = x86vector::DotBF16Op::create(e.b, e.loc, type, slot,
-                                                        pairs[n], w);
-                  }
-                  continue;
-                }
-                Value w0 = e.broadcastLoad(e.ptr(at, row * 4), type);
-                Value w1 = e.broadcastLoad(e.ptr(at, (height + row) * 4), type);
-                for (int64_t n = 0; n < strip; ++n) {
-                  Value &slot = next[row * strip + n];
-                  slot = e.fma(even[n], w0, slot);
-                  slot = e.fma(odd[n], w1, slot);
-                }
-              }
-              return next;
+            k.kvTile(), kGroup, sums, [&](Value first, ValueRange outer) {
+              Value group = value.group(e, value.paired ? e.i64(0) : first);
+              Value ahead = value.ahead(e, first);
+              return SmallVector<Value>(
+                  e.loop(kGroup, 2, outer, [&](Value within, ValueRange inner) {
+                    return pairStep(group, ahead, within, e.add(first, within),
+                                    inner);
+                  }));
             });
         for (int64_t row = 0; row < height; ++row)
           for (int64_t n = 0; n < strip; ++n)

@@ -30,18 +30,35 @@ struct Buffer {
   int64_t cols = 1;
 };
 
-/// Where the rows of a K or V tile are.
+/// Tokens that lie at one stride: a tile is a list of such groups, so that it
+/// may span pages of any multiple of this size.
+constexpr int64_t kGroup = 16;
+
+/// Where the rows of a K or V tile are: group `g` starts at `groups[g] +
+/// offset`, its tokens `stride` bytes apart.
 struct View {
-  Value base;
-  /// Bytes between tokens; for pair-interleaved V, bytes between groups of 16
-  /// dims.
-  Value stride;
-  /// What will be read soon, laid out as the tile is; null: no prefetch.
-  Value ahead;
+  Value groups; ///< array of pointers
+  Value offset; ///< bytes
+  Value stride; ///< bytes between tokens
+  /// What will be read soon, in the same form; null: no prefetch.
+  Value aheadGroups, aheadOffset;
   /// What lies ahead is more than L1 holds beside this tile.
   bool farAhead = false;
-  /// Pair-interleaved: [dim/16][token/2][16][2].
+  /// Pair-interleaved V, [dim/16][token/2][16][2]: it starts at group 0, and
+  /// `stride` lies between groups of 16 dims.
   bool paired = false;
+
+  /// Start of the group of token `t` (a multiple of kGroup).
+  Value group(Emitter &e, Value t) const { return at(e, groups, t, offset); }
+  Value ahead(Emitter &e, Value t) const {
+    return aheadGroups ? at(e, aheadGroups, t, aheadOffset) : Value();
+  }
+
+private:
+  static Value at(Emitter &e, Value array, Value t, Value offset) {
+    Value entry = e.ptr(array, e.mul(e.divU(t, e.i64(kGroup)), 8));
+    return e.ptr(e.load(entry, array.getType(), 8), offset);
+  }
 };
 
 /// What every part of the lowering needs to know about the kernel at hand.
@@ -95,9 +112,11 @@ void fmaPackQuery(Kernel &k, Value packed);
 void fmaDot(Kernel &k, Value packedQuery, const View &key, const Buffer &scores);
 void fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
                const Buffer &alpha, const Buffer &acc);
-/// Prefetches what lies ahead of `columns` columns of V at token `t`.
-void prefetchValueRow(Kernel &k, const View &value, Value t, Value column,
-                      int64_t columns);
+/// Prefetches `columns` columns of row-major V from `row` on; null: nothing.
+void prefetchRow(Kernel &k, Value row, Value column, int64_t columns, bool far);
+/// Prefetches the pair of token `t` for `columns` columns of paired V.
+void prefetchPair(Kernel &k, const View &value, Value t, Value column,
+                  int64_t columns);
 
 int64_t amxQueryBytes(Kernel &k);
 void amxPackQuery(Kernel &k, Value packed);
@@ -119,11 +138,11 @@ mlir::LogicalResult emitMap(Kernel &k, tile::MapOp map,
 /// tile.coord: two arrays of `blocks.padded` i32.
 void emitRowCoords(Kernel &k, Value rowCoords);
 
-/// Finds the K and V tiles in the cache. A tile that lies within one page,
-/// whole, is read where it is. Any other (the last tile of a sequence, pages
-/// smaller than a tile or at odd offsets) is gathered token by token into
-/// scratch, with zeros past the end: weights there are 0, and 0 times what an
-/// unused slot holds may be NaN.
+/// Finds the K and V tiles in the cache. A whole tile whose groups of tokens lie
+/// within pages is read where it is. Any other (the last tile of a sequence,
+/// pages that are no multiple of a group, the edge of a window) is gathered
+/// token by token into scratch, with zeros where no token is seen: weights there
+/// are 0, and 0 times what an unused slot holds may be NaN.
 class TileReader {
 public:
   /// Loads what the call gives; reserves scratch to gather into.
@@ -134,16 +153,21 @@ public:
   std::pair<View, View> views();
 
 private:
-  /// Run-time facts of one of K and V; strides in bytes.
+  /// Facts of one of K and V; strides in bytes.
   struct Part {
+    bool paired;
     Value base, block, token, head;
-    int64_t rowBytes = 0, scratch = 0;
-    Value here, next; ///< this and the next tile's first token, head 0
+    int64_t rowBytes;
+    /// Gathered rows, and three arrays of group pointers: of this tile, of the
+    /// next one, of the gathered rows.
+    int64_t scratch;
+    Value here, next, gathered;
   };
   Part loadPart(bool value);
   Value blockOf(Value pageIndex);
-  Value tileBase(const Part &part, Value token, bool paired);
-  View viewOf(Part &part, bool paired);
+  Value tokenAt(const Part &part, Value token);
+  void findGroups(const Part &part, Value array, Value first);
+  View viewOf(const Part &part);
   void gatherRows(const Part &part);
   void gatherPairs(const Part &part, Value source);
 

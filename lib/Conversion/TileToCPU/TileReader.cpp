@@ -31,6 +31,7 @@ TileReader::Part TileReader::loadPart(bool value) {
     return e.mul(e.loadField(k.args, offset, e.b.getI64Type()), es);
   };
   Part part;
+  part.paired = value && k.pairsValues();
   part.base = e.loadField(k.args,
                           value ? offsetof(attn_kernel_args, v)
                                 : offsetof(attn_kernel_args, k),
@@ -43,6 +44,15 @@ TileReader::Part TileReader::loadPart(bool value) {
                           : offsetof(attn_kernel_args, k_stride_head));
   part.rowBytes = (value ? k.vDim() : k.kDim()) * es;
   part.scratch = k.reserve(k.kvTile() * part.rowBytes);
+  auto array = [&] {
+    return k.scratchAt(k.reserve(k.kvTile() / kGroup * 8));
+  };
+  part.here = array();
+  part.next = array();
+  part.gathered = array();
+  for (int64_t g = 0; g < k.kvTile() / kGroup; ++g)
+    e.store(e.ptr(k.scratchAt(part.scratch), g * kGroup * part.rowBytes),
+            e.ptr(part.gathered, g * 8), 8);
   return part;
 }
 
@@ -61,29 +71,43 @@ Value TileReader::blockOf(Value pageIndex) {
   return op.getResult(0);
 }
 
-/// Where `token` of head 0 is; of pair-interleaved V, its first pair.
-Value TileReader::tileBase(const Part &part, Value token, bool paired) {
+/// Where `token` of head 0 is; of pair-interleaved V, its pair.
+Value TileReader::tokenAt(const Part &part, Value token) {
   Value index = e.divU(token, page);
   Value offset = e.sub(token, e.mul(index, page));
-  Value within = paired ? e.mul(offset, 32) : e.mul(offset, part.token);
+  Value within = part.paired ? e.mul(offset, 32) : e.mul(offset, part.token);
   return e.ptr(part.base, e.add(e.mul(blockOf(index), part.block), within));
+}
+
+/// Writes where each group of the tile at `first` starts, those at all that
+/// have a token: entries past the end repeat the first.
+void TileReader::findGroups(const Part &part, Value array, Value first) {
+  e.loop(k.kvTile() / kGroup, 1, [&](Value g) {
+    Value token = e.add(first, e.mul(g, kGroup));
+    Value inside = e.lessThan(token, k.tokenEnd);
+    e.store(tokenAt(part, e.select(inside, token, first)),
+            e.ptr(array, e.mul(g, 8)), 8);
+  });
 }
 
 void TileReader::startTile() {
   Value left = e.sub(k.tokenEnd, k.tileStart);
   valid = e.min(left, e.i64(k.kvTile()));
-  Value index = e.divU(k.tileStart, page);
-  Value offset = e.sub(k.tileStart, e.mul(index, page));
-  Value whole = e.lessEqual(e.i64(k.kvTile()), left);
+  direct = e.lessEqual(e.i64(k.kvTile()), left);
   if (k.op.getWindow()) {
     // Blocks left of what any query sees may have been freed: whatever lies
     // there is not read, as past the end.
     Value seen = e.sub(k.seqLen, e.i64(k.qLen() + k.op.getWindow() - 1));
     Value hidden = e.sub(seen, k.tileStart);
     invalid = e.min(e.max(hidden, e.i64(0)), valid);
-    whole = e.andI(whole, e.lessEqual(hidden, e.i64(0)));
+    direct = e.andI(direct, e.lessEqual(hidden, e.i64(0)));
   }
-  direct = e.andI(whole, e.lessEqual(e.add(offset, k.kvTile()), page));
+  // Tiles start at multiples of the tile: groups never straddle pages that are
+  // a multiple of the group.
+  Value rest = arith::RemUIOp::create(e.b, e.loc, page, e.i64(kGroup));
+  Value aligned = e.equal(rest, e.i64(0));
+  Value inPage = e.lessEqual(e.add(k.tileStart, valid), page); // contiguous
+  direct = e.andI(direct, arith::OrIOp::create(e.b, e.loc, aligned, inPage));
   gathered = arith::XOrIOp::create(
       e.b, e.loc, direct,
       arith::ConstantOp::create(e.b, e.loc, e.b.getBoolAttr(true)));
@@ -91,51 +115,56 @@ void TileReader::startTile() {
   // The next tile, or this one again at the end.
   Value after = e.add(k.tileStart, k.kvTile());
   Value next = e.select(e.lessThan(after, k.tokenEnd), after, k.tileStart);
-  bool paired = k.pairsValues();
-  key.here = tileBase(key, k.tileStart, false);
-  key.next = tileBase(key, next, false);
-  if (k.cache.getVInK())
-    return;
-  value.here = tileBase(value, k.tileStart, paired);
-  value.next = tileBase(value, next, paired);
+  auto find = [&](const Part &part) {
+    findGroups(part, part.here, k.tileStart);
+    findGroups(part, part.next, next);
+  };
+  find(key);
+  if (!k.cache.getVInK())
+    find(value);
 }
 
 std::pair<View, View> TileReader::views() {
-  View keyView = viewOf(key, /*paired=*/false);
+  View keyView = viewOf(key);
   if (k.cache.getVInK()) {
     View valueView = keyView;
-    valueView.ahead = {}; // K's walk has fetched it
+    valueView.aheadGroups = {}; // K's walk has fetched it
     return {keyView, valueView};
   }
-  return {keyView, viewOf(value, k.pairsValues())};
+  return {keyView, viewOf(value)};
 }
 
-View TileReader::viewOf(Part &part, bool paired) {
-  Value scratch = k.scratchAt(part.scratch);
-  Value here = e.ptr(part.here, e.mul(k.head, part.head));
+View TileReader::viewOf(const Part &part) {
+  Value headOffset = e.mul(k.head, part.head);
   e.ifThen(gathered, [&] {
-    if (paired)
-      gatherPairs(part, here);
+    if (part.paired)
+      gatherPairs(part,
+                  e.ptr(e.load(part.here, part.here.getType(), 8), headOffset));
     else
       gatherRows(part);
   });
   View view;
-  view.paired = paired;
-  view.base = e.select(direct, here, scratch);
-  Value stride = paired ? e.mul(page, 32) : part.token;
-  Value scratchStride = e.i64(paired ? k.kvTile() * 32 : part.rowBytes);
+  view.paired = part.paired;
+  view.groups = e.select(direct, part.here, part.gathered);
+  view.offset = e.select(direct, headOffset, e.i64(0));
+  Value stride = part.paired ? e.mul(page, 32) : part.token;
+  Value scratchStride = e.i64(part.paired ? k.kvTile() * 32 : part.rowBytes);
   view.stride = e.select(direct, stride, scratchStride);
-  if (!k.schedule.getPrefetch())
+  int64_t distance = k.schedule.getPrefetch();
+  if (!distance)
     return view;
-  if (k.cache.getLayout() == tile::CacheLayout::Own) {
-    // Heads follow each other in memory: a fixed distance ahead.
-    view.ahead = e.ptr(here, k.schedule.getPrefetch());
+  if (k.cache.getLayout() == tile::CacheLayout::Own ||
+      k.cache.getHeads() == 1) {
+    // Memory is walked in order: a fixed distance ahead.
+    view.aheadGroups = part.here;
+    view.aheadOffset = e.add(headOffset, distance);
     return view;
   }
   // Rows are strided: the same rows of the next head, or of the next tile.
-  Value nextHead = e.ptr(here, part.head);
-  Value nextTile = e.ptr(part.next, e.mul(k.headBegin, part.head));
-  view.ahead = e.select(e.lessThan(k.head, lastHead), nextHead, nextTile);
+  Value another = e.lessThan(k.head, lastHead);
+  view.aheadGroups = e.select(another, part.here, part.next);
+  view.aheadOffset = e.select(another, e.add(headOffset, part.head),
+                              e.mul(k.headBegin, part.head));
   view.farAhead = true;
   return view;
 }
@@ -159,7 +188,7 @@ void TileReader::gatherRows(const Part &part) {
   if (invalid)
     e.loop(e.i64(0), begin, 1, clear);
   e.loop(begin, valid, 1, [&](Value t) {
-    Value from = tileBase(part, e.add(k.tileStart, t), /*paired=*/false);
+    Value from = tokenAt(part, e.add(k.tileStart, t));
     copyRow(e, e.ptr(from, e.mul(k.head, part.head)),
             e.ptr(target, e.mul(t, part.rowBytes)), part.rowBytes);
   });

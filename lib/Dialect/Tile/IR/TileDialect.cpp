@@ -54,7 +54,7 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t exp2Degree) {
   if (vector != 8 && vector != 16) // S1
     return emitError() << "vector must be 8 or 16, got " << vector;
-  int64_t step = engine == Engine::Fma ? vector : 32;
+  int64_t step = engine == Engine::Fma ? 16 : 32;
   if (kvTile <= 0 || kvTile % step) // S2
     return emitError() << "kv_tile must be a positive multiple of " << step
                        << ", got " << kvTile;
