@@ -58,8 +58,10 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
   int64_t degree = engine == tile::Engine::Fma
                        ? (p.element.isF32() ? 6 : 5)
                        : 4;
-  return tile::ScheduleAttr::get(ctx, engine, vector, kvTile,
-                                 /*prefetch=*/2048, degree);
+  // Latent rows follow each other: the hardware's prefetcher walks them, and
+  // software prefetches only queue before its requests.
+  int64_t prefetch = p.latent ? 0 : 2048;
+  return tile::ScheduleAttr::get(ctx, engine, vector, kvTile, prefetch, degree);
 }
 
 struct SelectCPUSchedule

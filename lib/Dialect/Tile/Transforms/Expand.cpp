@@ -139,8 +139,12 @@ void expandSoftmax(OnlineSoftmaxOp op) {
       b, loc, {rowType, rowType}, {score.getResult(1), op.getM()}, {},
       [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
         Value bound = threshold ? s.add(in[1], s.f32(threshold)) : in[1];
-        Value next = s.select(s.greater(in[0], bound), in[0], in[1]);
-        return {next, s.exp2(s.sub(in[1], next))};
+        Value grows = s.greater(in[0], bound);
+        Value next = s.select(grows, in[0], in[1]);
+        // Exactly 1 where nothing moved, which a polynomial's 2^0 is not:
+        // targets skip the rescaling then.
+        Value alpha = s.select(grows, s.exp2(s.sub(in[1], next)), s.f32(1));
+        return {next, alpha};
       });
   Value m = maximum.getResult(0), alpha = maximum.getResult(1);
   auto weights = buildMap(
