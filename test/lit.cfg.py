@@ -6,6 +6,7 @@ Run one directory or file with `lit -v build/test --filter Dialect/Attn`.
 """
 
 import os
+import shutil
 
 import lit.formats
 
@@ -32,6 +33,9 @@ for tool in ("attn-run", "attnc", "attn-bench", "attn-advise"):
 # `REQUIRES: mlir-opt`: LLVM's own is there, to load the plugin into.
 if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-opt")):
     config.available_features.add("mlir-opt")
+# `REQUIRES: cc`: a C compiler, for the examples.
+if shutil.which("cc"):
+    config.available_features.add("cc")
 
 
 def host_isa():
