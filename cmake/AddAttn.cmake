@@ -54,8 +54,9 @@ function(attn_add_unittest name)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 
-# attn_add_passes(TARGET DIR): pass declarations and documentation from
-# include/attn/DIR/Passes.td, as "attn/DIR/Passes.h.inc".
+# attn_add_passes(TARGET DIR): from include/attn/DIR/Passes.td the declarations
+# of passes, as "attn/DIR/Passes.h.inc", and their documentation (mlir-doc), as
+# docs/Passes/<name of DIR, its parts joined>.md in the build folder.
 function(attn_add_passes target dir)
   set(LLVM_TARGET_DEFINITIONS ${ATTN_SOURCE_DIR}/include/attn/${dir}/Passes.td)
   set(out ${CMAKE_BINARY_DIR}/include/attn/${dir}/Passes.h.inc)
@@ -63,4 +64,7 @@ function(attn_add_passes target dir)
   mlir_tablegen(${rel} -gen-pass-decls -name ${target})
   add_public_tablegen_target(${target})
   add_dependencies(AttnHeaders ${target})
+  string(REPLACE / "" doc ${dir})
+  add_mlir_doc(${ATTN_SOURCE_DIR}/include/attn/${dir}/Passes ${doc} Passes/
+               -gen-pass-doc)
 endfunction()
