@@ -121,7 +121,7 @@ typedef struct attn_kernel_desc {
   float scale;     /**< on the raw logit */
   float softcap;   /**< 0: none */
   int64_t scratch_bytes; /**< per thread */
-  attn_kernel_fn kernel;
+  attn_kernel_fn kernel; /**< null: merges only, for attn_merge */
   attn_combine_fn combine;
 } attn_kernel_desc;
 

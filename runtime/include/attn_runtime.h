@@ -280,7 +280,8 @@ enum attn_reason_code {
   ATTN_REASON_PAGE_SIZE = 16,
   ATTN_REASON_ISA = 17,         /**< not the level asked for */
   ATTN_REASON_CPU_FEATURE = 18, /**< a level this host does not offer */
-  ATTN_REASON_EMULATED = 19     /**< needs ATTN_FLAG_ALLOW_EMULATED */
+  ATTN_REASON_EMULATED = 19,    /**< needs ATTN_FLAG_ALLOW_EMULATED */
+  ATTN_REASON_MERGE_ONLY = 20   /**< an attn.merge: for attn_merge alone */
 };
 
 typedef struct attn_reason {

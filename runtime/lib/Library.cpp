@@ -22,7 +22,7 @@ static const char *findDefect(const attn_kernel_desc &desc) {
     return "struct_size";
   if (!desc.name)
     return "name";
-  if (!desc.kernel || !desc.combine)
+  if (!desc.combine) // without a kernel: merges only
     return "function pointer";
   if (!attn_dtype_size(desc.dtype))
     return "dtype";

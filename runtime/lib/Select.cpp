@@ -75,6 +75,7 @@ ReasonMask attn::runtime::findMismatches(const attn_kernel_desc &desc,
                                          int32_t hostIsa) {
   MaskBuilder builder = compareCommon(desc, params, hostIsa);
   uint32_t difference = desc.flags ^ params.flags;
+  builder.require(desc.kernel, ATTN_REASON_MERGE_ONLY);
   builder.require(desc.layout == params.layout, ATTN_REASON_LAYOUT);
   builder.require(desc.k_dim == params.k_dim, ATTN_REASON_K_DIM);
   // One query sees every key of its request either way.

@@ -90,6 +90,9 @@ void attn::runtime::describeReason(attn_reason_code code,
   case ATTN_REASON_EMULATED:
     snprintf(text, size, "the kernel is emulated, which was not allowed");
     return;
+  case ATTN_REASON_MERGE_ONLY:
+    snprintf(text, size, "the kernel merges states and reads no cache");
+    return;
   }
 }
 

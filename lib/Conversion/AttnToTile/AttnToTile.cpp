@@ -150,6 +150,11 @@ void buildCombine(OpBuilder &b, tile::KernelOp kernel, Location loc) {
                                       block->getArgument(1));
     Value add = arith::MulFOp::create(b, loc, block->getArgument(2),
                                       block->getArgument(3));
+    // A state of weight 0 does not count, whatever its output holds.
+    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+    Value counts = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT,
+                                         block->getArgument(3), zero);
+    add = arith::SelectOp::create(b, loc, counts, add, zero);
     Value sum = arith::AddFOp::create(b, loc, old, add);
     tile::YieldOp::create(b, loc, sum);
   }

@@ -56,7 +56,6 @@ TEST(Library, RefusesMalformedTables) {
   const Edit edits[] = {
       [](attn_kernel_desc &d) { d.struct_size -= 8; },
       [](attn_kernel_desc &d) { d.name = nullptr; },
-      [](attn_kernel_desc &d) { d.kernel = nullptr; },
       [](attn_kernel_desc &d) { d.combine = nullptr; },
       [](attn_kernel_desc &d) { d.dtype = 3; },
       [](attn_kernel_desc &d) { d.layout = 2; },

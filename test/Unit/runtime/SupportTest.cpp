@@ -175,6 +175,20 @@ TEST_F(Support, EmulatedKernelsMustBeAllowed) {
   EXPECT_EQ(codes(), std::set<int32_t>{ATTN_REASON_EMULATED});
 }
 
+// What attn.merge compiles to: there is no kernel, only a combine function.
+TEST_F(Support, MergeOnlyKernelsDoNotDecode) {
+  attn_kernel_desc merge = kernel(GqaF32Row);
+  merge.kernel = nullptr;
+  open({merge});
+  EXPECT_EQ(query(), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_EQ(codes(), std::set<int32_t>{ATTN_REASON_MERGE_ONLY});
+  attn_library_close(lib);
+  open({merge, kernel(GqaF32Row)});
+  uint32_t index = 9;
+  EXPECT_EQ(attn_select_kernel(lib, &params, &index), ATTN_OK);
+  EXPECT_EQ(index, 1u);
+}
+
 TEST_F(Support, PicksTheHighestLevelOfTheHost) {
   std::vector<attn_kernel_desc> descs;
   for (int32_t isa : {int32_t(ATTN_ISA_AVX512), int32_t(ATTN_ISA_AMX),
