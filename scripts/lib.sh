@@ -96,7 +96,8 @@ configure() {
   say "configuring $folder"
   if ! cmake -S "$root" -B "$folder" "${arguments[@]}" "$@" > "$folder/configure.log" 2>&1; then
     tail -n 20 "$folder/configure.log" >&2
-    mlir_dir_given || echo "Is LLVM/MLIR 22.1 not where CMake looks? Say where:
+    grep -q 'MLIRConfig.cmake' "$folder/configure.log" &&
+      echo "LLVM/MLIR 22.1 was not found. Say where it is:
     ${0##*/} -DMLIR_DIR=<prefix>/lib/cmake/mlir" >&2
     die "CMake failed (all of it: $folder/configure.log)"
   fi
