@@ -20,7 +20,9 @@ static int64_t elementBytesOf(CacheFormat format) {
     return 2;
   case CacheFormat::FP8:
   case CacheFormat::FP8Packed:
-    return 1;
+  case CacheFormat::Bits6:
+  case CacheFormat::Bits4:
+    return 1; // of the last three packedRowBytes says more
   }
   return 0;
 }
@@ -43,7 +45,8 @@ std::optional<AttentionShape> cost::shapeOf(const model::AttentionSpec &spec,
   shape.vInK = spec.vInK;
   shape.elementBytes = elementBytesOf(format);
   shape.ioBytes = format == CacheFormat::F32 ? 4 : 2;
-  if (format == CacheFormat::FP8Packed)
+  if (format == CacheFormat::FP8Packed || format == CacheFormat::Bits6 ||
+      format == CacheFormat::Bits4)
     shape.packedRowBytes = *bytes / spec.kvHeads;
   shape.causal = spec.causal;
   shape.window = spec.window ? spec.window : spec.chunk;

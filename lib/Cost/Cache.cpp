@@ -32,6 +32,10 @@ std::optional<int64_t> cost::bytesPerToken(const model::AttentionSpec &spec,
     if (!spec.latent)
       return std::nullopt;
     return scaledFP8Bytes(spec.latent->rank) + 2 * spec.latent->rope;
+  case CacheFormat::Bits6:
+    return (6 * spec.cacheElements() + 7) / 8;
+  case CacheFormat::Bits4:
+    return (4 * spec.cacheElements() + 7) / 8;
   }
   return std::nullopt;
 }

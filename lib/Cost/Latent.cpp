@@ -38,3 +38,37 @@ double attn::cost::absorbThreshold(int64_t rank, int64_t nope, int64_t v,
     return std::numeric_limits<double>::infinity();
   return r * d / denominator;
 }
+
+Roofline attn::cost::latentRoofline(const Machine &machine, LatentForm form,
+                                    const LatentShape &shape, int64_t batch) {
+  LatentCost cost = latentCost(form, shape);
+  return roofline(machine, double(batch) * cost.kvBytes + cost.weightBytes,
+                  double(batch) * cost.flops(), MathType::BF16);
+}
+
+std::optional<int64_t> attn::cost::formThreshold(const Machine &machine,
+                                                 LatentForm form,
+                                                 LatentShape shape,
+                                                 int64_t batch) {
+  auto slower = [&](int64_t qLen) {
+    shape.qLen = qLen;
+    return latentRoofline(machine, form, shape, batch).seconds() >=
+           latentRoofline(machine, LatentForm::Absorbed, shape, batch)
+               .seconds();
+  };
+  // Where both are bound by memory the times do not depend on the tokens; from
+  // there on the absorbed form's grow faster, so that one bisection finds the
+  // crossing.
+  int64_t last = shape.context;
+  if (last < 1 || slower(last))
+    return std::nullopt;
+  int64_t low = 1;
+  while (low < last) {
+    int64_t middle = low + (last - low) / 2;
+    if (slower(middle))
+      low = middle + 1;
+    else
+      last = middle;
+  }
+  return low;
+}

@@ -29,7 +29,9 @@ enum class CacheFormat {
   /// MLA's packed row of FlashMLA and vLLM ("fp8_ds_mla"): the latent in fp8
   /// with an f32 scale for every 128 elements, then the rope part in bf16;
   /// 512 + 4 * 4 + 64 * 2 = 656 bytes for DeepSeek-V3.2.
-  FP8Packed
+  FP8Packed,
+  Bits6, ///< six bits an element (DeepSeek-V2's paper); scales not counted
+  Bits4  ///< four bits an element; scales not counted
 };
 
 /// Bytes that one token adds to the cache of one layer; none if the layer

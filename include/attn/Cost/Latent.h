@@ -16,6 +16,7 @@
 #ifndef ATTN_COST_LATENT_H
 #define ATTN_COST_LATENT_H
 
+#include "attn/Cost/Machine.h"
 #include <cstdint>
 #include <optional>
 
@@ -64,6 +65,16 @@ LatentCost latentCost(LatentForm form, const LatentShape &shape);
 /// (D >= 2r + rD/T).
 double absorbThreshold(int64_t rank, int64_t nope, int64_t v,
                        std::optional<int64_t> context = std::nullopt);
+
+/// The time that no kernel of this form can beat, for `batch` sequences of the
+/// shape: the weights are read once for all of them.
+Roofline latentRoofline(const Machine &machine, LatentForm form,
+                        const LatentShape &shape, int64_t batch);
+
+/// The smallest number of new tokens, up to the context, from which on `form`
+/// is faster than the absorbed form by `latentRoofline`; none if it never is.
+std::optional<int64_t> formThreshold(const Machine &machine, LatentForm form,
+                                     LatentShape shape, int64_t batch);
 
 } // namespace attn::cost
 

@@ -97,3 +97,36 @@ TEST(Latent, CoreRatiosOfTheTable) {
   EXPECT_NEAR(ratio({40, 256, 32, 64, 64, 1, 10}), 3.40, 0.01);
   EXPECT_NEAR(ratio({1, 256, 64, 64, 128, 1, 10}), 2.25, 0.01);
 }
+
+TEST(Latent, FormThresholdIsTheFlopThresholdWhereArithmeticBinds) {
+  // V3 on an H200 at batch 1 and 8K: both forms are bound by arithmetic there.
+  const Machine &machine = *findMachine("h200");
+  LatentShape shape{128, 512, 64, 128, 128, 1, 8192};
+  auto fused = formThreshold(machine, LatentForm::FusedDecompress, shape, 1);
+  ASSERT_TRUE(fused);
+  EXPECT_EQ(*fused, int64_t(absorbThreshold(512, 128, 128, 8192)) + 1);
+  // Materialising moves more bytes: it needs at least as many tokens.
+  auto materialised =
+      formThreshold(machine, LatentForm::Materialized, shape, 1);
+  ASSERT_TRUE(materialised);
+  EXPECT_GE(*materialised, *fused);
+}
+
+TEST(Latent, FormThresholdBoundsTheFasterForm) {
+  Machine slow{"slow memory", 80, 100, 989e12, 0};
+  LatentShape shape{128, 512, 64, 128, 128, 1, 8192};
+  auto from = formThreshold(slow, LatentForm::Materialized, shape, 1);
+  ASSERT_TRUE(from);
+  auto seconds = [&](LatentForm form, int64_t qLen) {
+    shape.qLen = qLen;
+    return latentRoofline(slow, form, shape, 1).seconds();
+  };
+  EXPECT_LT(seconds(LatentForm::Materialized, *from),
+            seconds(LatentForm::Absorbed, *from));
+  EXPECT_GE(seconds(LatentForm::Materialized, *from - 1),
+            seconds(LatentForm::Absorbed, *from - 1));
+  // Never, where the context is too short for decompression to pay.
+  shape.context = 4;
+  EXPECT_EQ(formThreshold(slow, LatentForm::Materialized, shape, 1),
+            std::nullopt);
+}
