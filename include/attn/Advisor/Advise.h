@@ -1,0 +1,30 @@
+//===- Advise.h - From a question to a report -------------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From a question to a report.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_ADVISOR_ADVISE_H
+#define ATTN_ADVISOR_ADVISE_H
+
+#include "attn/Advisor/Deployment.h"
+#include "attn/Advisor/Report.h"
+
+namespace attn::advisor {
+
+/// The report on `spec`; an error where the setup does not suit the model.
+llvm::Expected<Report> advise(const Deployment &setup,
+                              const model::ModelSpec &spec);
+
+/// How a report calls the model of a file: its name without the ending, or the
+/// directory's for a config.json.
+std::string displayName(llvm::StringRef path);
+
+} // namespace attn::advisor
+
+#endif // ATTN_ADVISOR_ADVISE_H
