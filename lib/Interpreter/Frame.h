@@ -52,6 +52,10 @@ private:
 /// Runs one op of the attn dialect, or says that it is not supported.
 llvm::Error execute(mlir::Operation *op, Frame &frame);
 
+/// The same of the tensor, linalg and arith dialects (constants excepted).
+bool isTensorOp(mlir::Operation *op);
+llvm::Error executeTensorOp(mlir::Operation *op, Frame &frame);
+
 } // namespace attn::interp
 
 #endif // ATTN_LIB_INTERPRETER_FRAME_H

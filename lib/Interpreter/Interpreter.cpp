@@ -10,6 +10,7 @@
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace attn;
@@ -32,7 +33,7 @@ static std::optional<std::string> misfit(const Tensor &tensor, Type type) {
   ArrayRef<int64_t> expected;
   if (auto tensorType = dyn_cast<RankedTensorType>(type))
     expected = tensorType.getShape();
-  else if (!type.isIntOrFloat())
+  else if (!type.isIntOrIndexOrFloat())
     return "a tensor is no such value";
   bool fits = tensor.shape.size() == expected.size();
   int64_t size = 1;
@@ -135,6 +136,39 @@ static Error executeConstant(arith::ConstantOp op, Frame &frame) {
   return frame.bind(op, op.getResult(), std::move(tensor));
 }
 
+static Error executeBlock(Block &block, Frame &frame);
+
+static Error executeIf(scf::IfOp op, Frame &frame) {
+  bool condition = frame.tensor(op.getCondition()).data.front() != 0;
+  Region &region = condition ? op.getThenRegion() : op.getElseRegion();
+  if (region.empty())
+    return Error::success();
+  if (Error error = executeBlock(region.front(), frame))
+    return error;
+  for (auto [result, operand] : llvm::zip(
+           op.getResults(), region.front().getTerminator()->getOperands()))
+    if (Error error = frame.bind(op, result, frame.value(operand)))
+      return error;
+  return Error::success();
+}
+
+static Error executeBlock(Block &block, Frame &frame) {
+  for (Operation &op : block.without_terminator()) {
+    Error error = Error::success();
+    if (auto constant = dyn_cast<arith::ConstantOp>(op))
+      error = executeConstant(constant, frame);
+    else if (auto ifOp = dyn_cast<scf::IfOp>(op))
+      error = executeIf(ifOp, frame);
+    else if (isTensorOp(&op))
+      error = executeTensorOp(&op, frame);
+    else
+      error = execute(&op, frame);
+    if (error)
+      return error;
+  }
+  return Error::success();
+}
+
 llvm::Expected<SmallVector<interp::Value>>
 interp::interpret(func::FuncOp func, ArrayRef<interp::Value> args,
                   std::function<double(double)> roundWeight) {
@@ -148,12 +182,8 @@ interp::interpret(func::FuncOp func, ArrayRef<interp::Value> args,
   for (auto [target, value] : llvm::zip(func.getArguments(), args))
     if (Error error = frame.bind(func, target, value))
       return error;
-  for (Operation &op : func.getBody().front().without_terminator()) {
-    auto constant = dyn_cast<arith::ConstantOp>(op);
-    if (Error error =
-            constant ? executeConstant(constant, frame) : execute(&op, frame))
-      return error;
-  }
+  if (Error error = executeBlock(func.getBody().front(), frame))
+    return error;
   Operation *terminator = func.getBody().front().getTerminator();
   if (!isa<func::ReturnOp>(terminator))
     return errorAt(terminator, "is not supported");

@@ -25,8 +25,10 @@ namespace attn::interp {
 /// rounded on the way, whatever the element types say: this is the oracle that
 /// kernels are measured against (DESIGN.md, section 5).
 ///
-/// Understands the attn ops, `arith.constant` and `func.return`; in a score
-/// region the scalar ops of `arith` and `math`. Anything else, a shape that
+/// Understands the attn ops, constants, `func.return` and what rewrites put
+/// between attn ops: `tensor` ops on shapes, slices and concatenations,
+/// structured `linalg` ops and `linalg.softmax`, scalar `arith`, `scf.if`; in a
+/// score region the scalar ops of `arith` and `math`. Anything else, a shape that
 /// does not fit, or an index outside of a cache is an error that names the op
 /// and its location.
 /// `roundWeight`, where given, is AttendParams::roundWeight of every attend.
