@@ -27,6 +27,8 @@ void attn::registerDialects(mlir::DialectRegistry &registry) {
 
 void attn::registerPasses() {
   mlir::registerAllPasses();
+  registerAttnAbsorb();
+  registerAttnMaterialize();
   registerAttnSelectCPUSchedule();
   registerConvertAttnToTile();
   registerConvertTileToCPU();

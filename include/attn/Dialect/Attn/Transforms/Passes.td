@@ -40,4 +40,69 @@ def AttnSelectCPUSchedule : Pass<"attn-select-cpu-schedule"> {
     Statistic<"numFma", "fma", "Attentions on vector FMA">];
 }
 
+def AttnAbsorb : Pass<"attn-absorb"> {
+  let summary = "Attend to latent rows instead of decompressed keys and values";
+  let description = [{
+    Multi-head latent attention as the model says it decompresses K and V of
+    every head from one latent row a token, and attends to those. The absorbed
+    form attends to the latent rows: W_UK goes to the query (`attn.project` by
+    its transpose), W_UV behind the attention, and one KV head remains, whose V
+    is a prefix of K. The scale stays that of the decompressed head.
+
+    The pass follows K and V through concatenations, slices along the last axis,
+    reshapes that undo each other, broadcasts over the heads, and `attn.rope` on
+    the shared columns. It refuses, with a remark (`--remarks-filter=attn`),
+    what would change the result: another op on the way (a norm), K and V of two
+    latents, RoPE on decompressed columns, KV heads shared by query heads; and
+    what would not pay or is not supported: another use of K or V, weights that
+    are dequantised.
+
+    Example (test/Dialect/Attn/absorb.mlir):
+
+    ```mlir
+    %kn = attn.decompress %c, %w_uk : ...               // [B, T, H, nope]
+    %kr = linalg.broadcast ins(%k_rope) ... dimensions = [2]
+    %k = tensor.concat dim(3) %kn, %kr
+    %v = attn.decompress %c, %w_uv
+    %q = tensor.concat dim(3) %q_nope, %q_rope
+    %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 4, kv = 4>, ...}
+    // attn-opt --attn-absorb
+    %wt = linalg.transpose ins(%w_uk) ... permutation = [0, 2, 1]
+    %ql = attn.project %q_nope, %wt                     // [B, S, H, rank]
+    %q = tensor.concat dim(3) %ql, %q_rope
+    %row = tensor.concat dim(2) %c, %k_rope             // [B, T, rank + rope]
+    %k = tensor.expand_shape %row [[0], [1], [2, 3]]
+    %ol = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 1>,
+            latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 8>, ...}
+    %o = attn.project %ol, %w_uv
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numAbsorbed", "absorbed", "Attentions absorbed">,
+    Statistic<"numMissed", "missed", "Latent attentions left decompressed">];
+}
+
+def AttnMaterialize : Pass<"attn-materialize"> {
+  let summary = "Decompress keys and values of latent attention";
+  let description = [{
+    The inverse of `attn-absorb`: an attention with `#attn.latent` over a tensor
+    of latent rows, between the projections with W_UK and W_UV, becomes
+    attention over decompressed K and V of every head. It has fewer FLOPs for
+    many query tokens (`attn-select-form` says when).
+
+    Refused, with a remark: latent rows in a cache (no op reads them out), a
+    query or an output that is not projected, an output with another use.
+
+    Example: that of `attn-absorb`, read upwards
+    (test/Dialect/Attn/materialize.mlir).
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numMaterialized", "materialized", "Attentions decompressed">,
+    Statistic<"numMissed", "missed", "Latent attentions left absorbed">];
+}
+
 #endif // ATTN_TRANSFORMS_PASSES_TD

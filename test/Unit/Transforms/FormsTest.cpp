@@ -1,0 +1,138 @@
+//===- FormsTest.cpp - The forms of latent attention agree ------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each rewrite runs on blocks as models write them; the interpreter runs both
+// sides in float64. The dims have the proportions of real models.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Block.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "gtest/gtest.h"
+
+using namespace attn;
+using namespace attn::test;
+
+namespace {
+
+struct Dims {
+  const char *name;
+  int64_t heads, rank, rope, nope, v;
+};
+const Dims kModels[] = {
+    {"V2Lite", 2, 32, 4, 8, 8},           {"V3", 16, 32, 4, 8, 8},
+    {"MiniCPM3", 5, 16, 2, 4, 4},         {"GLM47Flash", 5, 16, 2, 6, 8},
+    {"KimiLinearNoRope", 4, 32, 0, 8, 8}, {"OneHead", 1, 8, 2, 4, 3}};
+
+const Style kStyles[] = {Style::Separate,  Style::Combined, Style::RopeFirst,
+                         Style::RopeOnKey, Style::Reshaped, Style::SlicedQuery};
+
+/// What a case switches on, one at a time and all together.
+void setVariant(Block &block, int variant) {
+  block.causal = variant != 1;
+  if (variant == 2 || variant == 7)
+    block.window = 3;
+  block.sinks = variant == 3 || variant == 7;
+  if (variant == 4 || variant == 7)
+    block.softcap = 2.0;
+  block.lens = variant == 5 || variant == 7;
+  block.alibi = variant == 6 || variant == 7;
+  block.lse = variant >= 5;
+}
+constexpr int kVariants = 8;
+
+/// Runs `check` over the grid, each block with its own seed.
+void forGrid(
+    llvm::function_ref<void(const Block &, interp::test::Random &)> check) {
+  uint64_t seed = testSeed();
+  for (const Dims &dims : kModels)
+    for (Style style : kStyles)
+      for (int variant = 0; variant < kVariants; ++variant)
+        for (bool dynamic : {false, true}) {
+          Block block;
+          block.heads = dims.heads;
+          block.rank = dims.rank;
+          block.rope = dims.rope;
+          block.nope = dims.nope;
+          block.v = dims.v;
+          block.style = style;
+          block.dynamic = dynamic;
+          setVariant(block, variant);
+          interp::test::Random random(seed++);
+          block.queries = interp::test::randomInt(1, 4, random);
+          block.tokens = interp::test::randomInt(block.queries, 9, random);
+          SCOPED_TRACE(std::string(dims.name) + ": " + block.describe());
+          check(block, random);
+          if (testing::Test::HasFailure())
+            return; // The first is enough.
+        }
+}
+
+void expectEqual(llvm::ArrayRef<interp::Value> actual,
+                 llvm::ArrayRef<interp::Value> expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (auto [have, want] : llvm::zip(actual, expected))
+    interp::test::expectNear(std::get<interp::Tensor>(have),
+                             std::get<interp::Tensor>(want), 1e-9);
+}
+
+llvm::SmallVector<std::unique_ptr<mlir::Pass>>
+passes(std::unique_ptr<mlir::Pass> first,
+       std::unique_ptr<mlir::Pass> second = {}) {
+  llvm::SmallVector<std::unique_ptr<mlir::Pass>> result;
+  result.push_back(std::move(first));
+  if (second)
+    result.push_back(std::move(second));
+  return result;
+}
+
+} // namespace
+
+TEST(Forms, AbsorbedEqualsDecompressed) {
+  forGrid([](const Block &block, interp::test::Random &random) {
+    auto original = compile(block.ir());
+    auto absorbed = compile(block.ir(), passes(createAttnAbsorb()));
+    ASSERT_TRUE(original && absorbed);
+    EXPECT_GE(count<DecompressOp>(*original), 1);
+    EXPECT_EQ(count<DecompressOp>(*absorbed), 0);
+    EXPECT_EQ(count<ProjectOp>(*absorbed), 2);
+    auto arguments = block.arguments(random);
+    expectEqual(run(*absorbed, arguments), run(*original, arguments));
+  });
+}
+
+TEST(Forms, MaterializedEqualsAbsorbed) {
+  forGrid([](const Block &block, interp::test::Random &random) {
+    auto original = compile(block.ir());
+    auto back = compile(block.ir(),
+                        passes(createAttnAbsorb(), createAttnMaterialize()));
+    ASSERT_TRUE(original && back);
+    EXPECT_EQ(count<DecompressOp>(*back), 2);
+    EXPECT_EQ(count<ProjectOp>(*back), 0);
+    auto arguments = block.arguments(random);
+    expectEqual(run(*back, arguments), run(*original, arguments));
+  });
+}
+
+// Should the comparison above not see a difference, this fails: a scale of the
+// absorbed width, the classical mistake.
+TEST(Forms, AnotherScaleIsSeen) {
+  Block block;
+  interp::test::Random random(testSeed());
+  auto arguments = block.arguments(random);
+  std::string ir = block.ir();
+  auto original = compile(ir);
+  ir.replace(ir.find("0.375"), 5, "0.250");
+  auto other = compile(ir, passes(createAttnAbsorb()));
+  ASSERT_TRUE(original && other);
+  auto have = std::get<interp::Tensor>(run(*other, arguments)[0]);
+  auto want = std::get<interp::Tensor>(run(*original, arguments)[0]);
+  double worst = 0;
+  for (auto [a, b] : llvm::zip(have.data, want.data))
+    worst = std::max(worst, std::abs(a - b));
+  EXPECT_GT(worst, 1e-3);
+}
