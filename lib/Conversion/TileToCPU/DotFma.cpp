@@ -212,6 +212,13 @@ static void loadValuePair(Kernel &k, const View &value, Value at, Value column,
     Value within = arith::RemUIOp::create(e.b, e.loc, column, e.i64(16));
     Value offset = e.add(e.mul(value.stride, n * lanes / 16),
                          e.mul(e.add(within, n * lanes % 16), 4));
+    // A strip of an odd number of half groups starts within a group.
+    if (strip > 1 && strip * lanes % 16) {
+      Value dim = e.add(within, n * lanes);
+      Value rest = arith::RemUIOp::create(e.b, e.loc, dim, e.i64(16));
+      offset = e.add(e.mul(value.stride, e.divU(dim, e.i64(16))),
+                     e.mul(rest, 4));
+    }
     VectorType ints = e.vec(lanes, e.i32());
     Value pair = e.load(e.ptr(at, offset), ints);
     even.push_back(e.bitcast(arith::ShLIOp::create(e.b, e.loc, pair,

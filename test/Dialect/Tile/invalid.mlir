@@ -36,13 +36,13 @@ func.func private @s1() attributes {a = #tile.schedule<engine = fma, vector = 4,
 
 // -----
 
-// expected-error @+1 {{kv_tile must be a positive multiple of 8, got 0}}
+// expected-error @+1 {{kv_tile must be a positive multiple of 16, got 0}}
 func.func private @s2_zero() attributes {a = #tile.schedule<engine = fma, vector = 8, kv_tile = 0, prefetch = 0, exp2_degree = 6>}
 
 // -----
 
 // expected-error @+1 {{kv_tile must be a positive multiple of 16, got 24}}
-func.func private @s2_vector() attributes {a = #tile.schedule<engine = fma, vector = 16, kv_tile = 24, prefetch = 0, exp2_degree = 6>}
+func.func private @s2_fma() attributes {a = #tile.schedule<engine = fma, vector = 8, kv_tile = 24, prefetch = 0, exp2_degree = 6>}
 
 // -----
 
