@@ -179,7 +179,7 @@ private:
   /// Tokens of the tile below `invalid` (null: none) and from `valid` on are
   /// not read.
   Value invalid, valid;
-  Value direct, gathered, lastHead;
+  Value direct, gathered;
   Part key, value;
 };
 
