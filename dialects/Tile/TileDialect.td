@@ -97,11 +97,14 @@ def Tile_ScheduleAttr : Tile_Attr<"Schedule", "schedule"> {
     - `vector`: f32 lanes of a vector register, 8 or 16;
     - `kv_tile`: tokens per step of the stream;
     - `prefetch`: distance in bytes of the software prefetch, 0: none;
+    - `prefetch_heads`: the distance in KV heads, where a head's rows are strided
+      (a row-major cache with several heads) and no number of bytes leads
+      anywhere;
     - `exp2_degree`: degree of the exp2 polynomial (3 for weights that are
       rounded to bf16 anyway, 6 for f32).
 
     Constraints: (S1) vector is 8 or 16; (S2) kv_tile is a positive multiple of
-    16, and of 32 for amx and dpbf16; (S3) prefetch is not negative;
+    16, and of 32 for amx and dpbf16; (S3) prefetch and prefetch_heads are not negative;
     (S4) exp2_degree is 3 to 7; (S5) amx and dpbf16 need vector = 16.
 
     ```mlir
@@ -111,7 +114,8 @@ def Tile_ScheduleAttr : Tile_Attr<"Schedule", "schedule"> {
   }];
   let parameters = (ins EnumParameter<Tile_Engine>:$engine, "int64_t":$vector,
                         "int64_t":$kv_tile, "int64_t":$prefetch,
-                        "int64_t":$exp2_degree);
+                        "int64_t":$exp2_degree,
+                        DefaultValuedParameter<"int64_t", "2">:$prefetch_heads);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -198,7 +198,7 @@ static int64_t stripColumns(const Kernel &k) {
 ///
 /// 32 columns are interleaved within 128-bit lanes, which is one instruction
 /// where the full interleave is three; the columns of the accumulator then lie
-/// in the order that `restoreColumns` undoes at the end.
+/// in the order that the last store undoes.
 static void interleavePair(Kernel &k, const View &value, Value row, Value t,
                            Value column, int64_t dims, Value target) {
   Emitter &e = k.e;
@@ -242,17 +242,6 @@ static void interleaveStrip(Kernel &k, const View &value, Value first,
 
 bool attn::cpu::amxPermutesColumns(const Kernel &k) {
   return k.engine() == tile::Engine::Amx && !k.pairsValues();
-}
-
-std::pair<Value, Value> attn::cpu::restoreColumns(Emitter &e, Value first,
-                                                  Value second) {
-  SmallVector<int64_t> low, high;
-  for (int64_t i = 0; i < 16; ++i) {
-    int64_t source = i / 4 % 2 * 16 + i / 8 * 4 + i % 4;
-    low.push_back(source);
-    high.push_back(source + 8);
-  }
-  return {e.shuffle(first, second, low), e.shuffle(first, second, high)};
 }
 
 /// acc tiles [blocks][dimTiles] += P V for 16 or 32 dims at `column`.

@@ -18,22 +18,24 @@ using namespace attn::cpu;
 
 namespace {
 
-/// Query rows are kept as f32 for FMA and as bf16 for the dot product, where
-/// rows are padded to whole vectors (see kTail).
+/// Query rows are kept as f32 for FMA and as bf16 for the dot product, in the
+/// order in which the keys' vectors come.
 struct QueryLayout {
   explicit QueryLayout(const Kernel &k)
       : dot(k.engine() == tile::Engine::DpBf16),
-        step(dot ? 2 * k.lanes() : k.lanes()),
+        split(!dot && k.element().isBF16() && k.kDim() % (2 * k.lanes()) == 0),
+        step(dot || split ? 2 * k.lanes() : k.lanes()),
         steps(llvm::divideCeil(k.kDim(), step)),
         rowBytes(steps * step * (dot ? 2 : 4)) {}
   bool dot;
-  int64_t step;     ///< K elements a vector covers
-  int64_t steps;    ///< vectors a row
+  bool split;       ///< the even elements of each step come before the odd ones
+  int64_t step;     ///< K elements that one load covers
+  int64_t steps;    ///< loads a row
   int64_t rowBytes; ///< of a packed row
 
-  /// First K element of vector `i`. Where the width is no multiple of the
-  /// step, the last vector ends with the row and overlaps the one before; the
-  /// query holds zeros there.
+  /// First K element of load `i`. Where the width is no multiple of the step,
+  /// the last load ends with the row and overlaps the one before; the query
+  /// holds zeros there.
   int64_t firstElement(int64_t i, int64_t kDim) const {
     return std::min(i * step, kDim - step);
   }
@@ -57,6 +59,12 @@ void attn::cpu::fmaPackQuery(Kernel &k, Value packed) {
       int64_t first = layout.firstElement(i, k.kDim());
       Value from = e.ptr(source, first * es);
       Value to = e.ptr(target, i * layout.step * stored);
+      if (layout.split) {
+        auto [even, odd] = e.loadSplitBF16(from, k.lanes());
+        e.store(even, to, 4);
+        e.store(odd, e.ptr(to, k.lanes() * 4), 4);
+        continue;
+      }
       if (!layout.dot) {
         e.store(e.loadAsF32(from, layout.step, k.element()), to, 4);
         continue;
@@ -93,34 +101,43 @@ static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
   auto step = [&](Value keyOffset, Value queryOffset,
                   ValueRange acc) -> SmallVector<Value> {
     SmallVector<Value> next(acc);
-    SmallVector<Value> key;
+    // One vector of each key, or the even and the odd elements of each.
+    SmallVector<SmallVector<Value>, 2> parts(layout.split ? 2 : 1);
     for (Value base : keys) {
       Value at = e.ptr(base, keyOffset);
-      key.push_back(layout.dot ? e.load(at, e.vec(layout.step, k.element()))
-                               : e.loadAsF32(at, layout.step, k.element()));
-    }
-    for (int64_t row = 0; row < height; ++row) {
-      Value at = e.ptr(e.ptr(queryRow, queryOffset), row * layout.rowBytes);
-      Value q = e.load(at, e.vec(layout.step, layout.dot ? e.bf16() : e.f32()),
-                       layout.dot ? 2 : 4);
-      for (int64_t token = 0; token < tokens; ++token) {
-        Value &slot = next[token * height + row];
-        slot = layout.dot ? x86vector::DotBF16Op::create(e.b, e.loc, accType,
-                                                         slot, key[token], q)
-                                .getResult()
-                          : e.fma(key[token], q, slot);
+      if (layout.split) {
+        auto [even, odd] = e.loadSplitBF16(at, k.lanes());
+        parts[0].push_back(even);
+        parts[1].push_back(odd);
+      } else if (layout.dot) {
+        parts[0].push_back(e.load(at, e.vec(layout.step, k.element())));
+      } else {
+        parts[0].push_back(e.loadAsF32(at, layout.step, k.element()));
       }
     }
+    VectorType queryType =
+        layout.dot ? e.vec(layout.step, e.bf16()) : e.vec(k.lanes());
+    for (auto [part, key] : llvm::enumerate(parts))
+      for (int64_t row = 0; row < height; ++row) {
+        Value at = e.ptr(e.ptr(queryRow, queryOffset),
+                         row * layout.rowBytes + part * k.lanes() * 4);
+        Value q = e.load(at, queryType, layout.dot ? 2 : 4);
+        for (int64_t token = 0; token < tokens; ++token) {
+          Value &slot = next[token * height + row];
+          slot = layout.dot ? x86vector::DotBF16Op::create(
+                                  e.b, e.loc, accType, slot, key[token], q)
+                                  .getResult()
+                            : e.fma(key[token], q, slot);
+        }
+      }
     return next;
   };
   SmallVector<Value> acc(tokens * height, e.zeros(accType));
   int64_t queryStep = layout.step * (layout.dot ? 2 : 4);
-  // Short rows are unrolled; long ones (MLA) loop, four vectors a turn.
+  // Short rows are unrolled; long ones (MLA) loop, some loads a turn.
   bool exact = k.kDim() % layout.step == 0;
-  if (exact && layout.steps > 8) {
-    int64_t unroll = layout.steps % 4 == 0 ? 4 : layout.steps % 3 == 0 ? 3
-                     : layout.steps % 2 == 0                           ? 2
-                                                                       : 1;
+  if (exact && k.kDim() > 256) {
+    int64_t unroll = layout.steps % 3 == 0 ? 3 : layout.steps % 2 == 0 ? 2 : 1;
     acc = SmallVector<Value>(
         e.loop(layout.steps, unroll, acc, [&](Value i, ValueRange carried) {
           SmallVector<Value> next(carried);
@@ -145,26 +162,26 @@ void attn::cpu::fmaDot(Kernel &k, Value packedQuery, const View &key,
   int64_t width = k.kDim() * Emitter::bytes(k.element());
   e.loop(k.kvTile(), kGroup, [&](Value first) {
     Value group = key.group(e, first), ahead = key.ahead(e, first);
+    // A block of query rows and a group of keys stay in L1 together.
     for (const RowSegment &segment : k.blocks.segments) {
       int64_t tokens = k.lanes() / segment.height;
-      e.loop(kGroup, tokens, [&](Value within) {
-        SmallVector<Value> keys;
-        for (int64_t j = 0; j < tokens; ++j) {
-          Value row = e.mul(e.add(within, j), key.stride);
-          keys.push_back(e.ptr(group, row));
-          if (ahead && segment.start == 0)
-            for (int64_t line = 0; line < width; line += 64)
+      bool fetch = ahead && segment.start == 0 && segment.count == 1;
+      e.loop(segment.count, 1, [&](Value block) {
+        Value start = e.add(e.mul(block, segment.height), segment.start);
+        Value query = e.ptr(packedQuery, e.mul(start, layout.rowBytes));
+        // Block-major, then token-major: start * T + t * height floats.
+        Value target = e.ptr(scores.base, e.mul(start, k.kvTile() * 4));
+        e.loop(kGroup, tokens, [&](Value within) {
+          SmallVector<Value> keys;
+          for (int64_t j = 0; j < tokens; ++j) {
+            Value row = e.mul(e.add(within, j), key.stride);
+            keys.push_back(e.ptr(group, row));
+            for (int64_t line = 0; fetch && line < width; line += 64)
               e.prefetch(e.ptr(e.ptr(ahead, row), line), key.farAhead);
-        }
-        Value t = e.add(first, within);
-        e.loop(segment.count, 1, [&](Value block) {
-          Value start = e.add(e.mul(block, segment.height), segment.start);
-          Value query = e.ptr(packedQuery, e.mul(start, layout.rowBytes));
+          }
           Value sums = dotBlock(k, layout, query, keys, segment.height);
-          // Block-major, then token-major: start * T + t * height floats.
-          Value at = e.add(e.mul(start, k.kvTile() * 4),
-                           e.mul(t, segment.height * 4));
-          e.store(sums, e.ptr(scores.base, at), 4);
+          Value t = e.add(first, within);
+          e.store(sums, e.ptr(target, e.mul(t, segment.height * 4)), 4);
         });
       });
     }
@@ -181,6 +198,15 @@ static int64_t stripVectors(const Kernel &k, int64_t height) {
     if (vectors % n == 0)
       return n;
   return 1;
+}
+
+bool attn::cpu::fmaSplitsColumns(const Kernel &k) {
+  if (k.engine() != tile::Engine::Fma || !k.element().isBF16() ||
+      k.pairsValues())
+    return false;
+  return llvm::all_of(k.blocks.segments, [&](const RowSegment &segment) {
+    return stripVectors(k, segment.height) % 2 == 0;
+  });
 }
 
 /// Where the rows of tokens t and t + 1 of row-major V start; of paired V, the
@@ -201,6 +227,18 @@ static void loadValuePair(Kernel &k, const View &value, Value at, Value column,
                           SmallVectorImpl<Value> &odd) {
   Emitter &e = k.e;
   int64_t lanes = k.lanes(), es = Emitter::bytes(k.element());
+  if (fmaSplitsColumns(k)) {
+    for (int64_t n = 0; n < strip; n += 2) {
+      Value here = e.ptr(at, n * lanes * es);
+      for (auto [list, row] :
+           {std::pair(&even, here), std::pair(&odd, e.ptr(here, value.stride))}) {
+        auto [first, second] = e.loadSplitBF16(row, lanes);
+        list->push_back(first);
+        list->push_back(second);
+      }
+    }
+    return;
+  }
   for (int64_t n = 0; n < strip; ++n) {
     if (!value.paired) {
       Value here = e.ptr(at, n * lanes * es);

@@ -140,6 +140,14 @@ Value Emitter::loadAsF32(Value pointer, int64_t lanes, Type element) {
   return bitcast(high, vec(lanes));
 }
 
+std::pair<Value, Value> Emitter::loadSplitBF16(Value pointer, int64_t lanes) {
+  VectorType ints = vec(lanes, i32());
+  Value pairs = load(pointer, ints);
+  Value even = arith::ShLIOp::create(b, loc, pairs, splat(int64_t(16), ints));
+  Value odd = andI(pairs, splat(int64_t(-65536), ints));
+  return {bitcast(even, vec(lanes)), bitcast(odd, vec(lanes))};
+}
+
 Value Emitter::roundTo(Value x, Type element) {
   auto type = cast<VectorType>(x.getType());
   int64_t lanes = type.getNumElements();

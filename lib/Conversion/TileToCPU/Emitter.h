@@ -80,6 +80,9 @@ public:
   Value bitcast(Value x, Type type);
   /// `lanes` elements of `element` at `pointer`, as f32.
   Value loadAsF32(Value pointer, int64_t lanes, Type element);
+  /// `2 * lanes` bf16 at `pointer` as two f32 vectors, of the even and of the odd
+  /// elements: one instruction each, where keeping the order takes two.
+  std::pair<Value, Value> loadSplitBF16(Value pointer, int64_t lanes);
   /// f32 vector to `element`, rounded to nearest even.
   Value roundTo(Value x, Type element);
   /// One f32 from memory to all lanes.

@@ -65,6 +65,7 @@ private:
   LogicalResult emitBody();
   LogicalResult emitOp(Operation &inner);
   LogicalResult emitMapOp(tile::MapOp map);
+  std::pair<SmallVector<int64_t>, SmallVector<int64_t>> columnOrder();
   void emitStore(Value out, Value lse, bool partial);
   void emitSink(tile::SinkOp sink);
   void loadPartial(const Buffer &out, const Buffer &lse);
@@ -218,6 +219,28 @@ void KernelLowering::emitSink(tile::SinkOp sink) {
   });
 }
 
+/// Of two vectors of the accumulator's columns, the shuffles that bring them in
+/// order; empty where they are.
+std::pair<SmallVector<int64_t>, SmallVector<int64_t>>
+KernelLowering::columnOrder() {
+  SmallVector<int64_t> low, high;
+  if (op.getCombine())
+    return {low, high};
+  int64_t lanes = k.lanes();
+  for (int64_t i = 0; i < lanes; ++i) {
+    if (amxPermutesColumns(k)) {
+      int64_t source = i / 4 % 2 * 16 + i / 8 * 4 + i % 4;
+      low.push_back(source);
+      high.push_back(source + 8);
+    } else if (fmaSplitsColumns(k)) {
+      int64_t source = i % 2 * lanes + i / 2;
+      low.push_back(source);
+      high.push_back(source + lanes / 2);
+    }
+  }
+  return {low, high};
+}
+
 void KernelLowering::emitStore(Value out, Value lse, bool partial) {
   Emitter &e = k.e;
   Type i64 = e.b.getI64Type(), pointer = k.scratch.getType();
@@ -266,15 +289,14 @@ void KernelLowering::emitStore(Value out, Value lse, bool partial) {
                 e.ptr(to, e.mul(column, Emitter::bytes(stored))));
       };
       // Partial states are in order: the combine kernel's are.
-      bool permuted = amxPermutesColumns(k) && !op.getCombine();
-      int64_t grouped = permuted ? k.vDim() / 32 * 32 : 0;
-      if (permuted)
-        e.loop(grouped, 32, [&](Value column) {
-          Value second = e.add(column, 16);
-          auto [low, high] =
-              restoreColumns(e, loadColumns(column), loadColumns(second));
-          storeColumns(low, column);
-          storeColumns(high, second);
+      auto [low, high] = columnOrder();
+      int64_t grouped = low.empty() ? 0 : k.vDim() / (2 * lanes) * 2 * lanes;
+      if (grouped)
+        e.loop(grouped, 2 * lanes, [&, low = low, high = high](Value column) {
+          Value next = e.add(column, lanes);
+          Value first = loadColumns(column), second = loadColumns(next);
+          storeColumns(e.shuffle(first, second, low), column);
+          storeColumns(e.shuffle(first, second, high), next);
         });
       e.loop(e.i64(grouped), e.i64(k.vDim()), lanes,
              [&](Value column) { storeColumns(loadColumns(column), column); });
@@ -518,7 +540,9 @@ LogicalResult KernelLowering::run() {
   if (failed(check()))
     return failure();
   k.blocks = k.engine() == tile::Engine::Fma
-                 ? blockRowsFma(op.getRows(), k.lanes())
+                 // Blocks of 4 rows x 2 tokens load least where there are 16
+                 // registers; with 32, 16 rows convert each key once.
+                 ? blockRowsFma(op.getRows(), k.lanes() == 8 ? 4 : 16)
                  : blockRowsUniform(op.getRows());
   Type pointer = LLVM::LLVMPointerType::get(op.getContext());
   auto func = func::FuncOp::create(

@@ -112,6 +112,9 @@ void fmaPackQuery(Kernel &k, Value packed);
 void fmaDot(Kernel &k, Value packedQuery, const View &key, const Buffer &scores);
 void fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
                const Buffer &alpha, const Buffer &acc);
+/// Whether, in each group of two vectors of the accumulator's columns, the even
+/// ones come before the odd ones.
+bool fmaSplitsColumns(const Kernel &k);
 /// Prefetches `columns` columns of row-major V from `row` on; null: nothing.
 void prefetchRow(Kernel &k, Value row, Value column, int64_t columns, bool far);
 /// Prefetches the pair of token `t` for `columns` columns of paired V.
@@ -125,10 +128,9 @@ void amxDot(Kernel &k, Value packedQuery, const View &key, const Buffer &scores)
 void amxDotAcc(Kernel &k, const Buffer &p, const View &value,
                const Buffer &alpha, const Buffer &acc, int64_t packOffset);
 int64_t amxDotAccScratch(Kernel &k);
-/// Whether whole groups of 32 columns of the accumulator are out of order, and
-/// two vectors of such a group in order.
+/// Whether the columns of each whole group of 32 of the accumulator are in the
+/// order of an interleave within 128-bit lanes.
 bool amxPermutesColumns(const Kernel &k);
-std::pair<Value, Value> restoreColumns(Emitter &e, Value first, Value second);
 
 /// Lowers a map: `inputs` and `results` are the operands' and results' storage.
 mlir::LogicalResult emitMap(Kernel &k, tile::MapOp map,
@@ -177,7 +179,7 @@ private:
   /// Tokens of the tile below `invalid` (null: none) and from `valid` on are
   /// not read.
   Value invalid, valid;
-  Value direct, gathered, lastHead;
+  Value direct, gathered;
   Part key, value;
 };
 

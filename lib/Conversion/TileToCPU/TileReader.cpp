@@ -111,7 +111,6 @@ void TileReader::startTile() {
   gathered = arith::XOrIOp::create(
       e.b, e.loc, direct,
       arith::ConstantOp::create(e.b, e.loc, e.b.getBoolAttr(true)));
-  lastHead = e.sub(k.headEnd, e.i64(1));
   // The next tile, or this one again at the end.
   Value after = e.add(k.tileStart, k.kvTile());
   Value next = e.select(e.lessThan(after, k.tokenEnd), after, k.tileStart);
@@ -150,22 +149,25 @@ View TileReader::viewOf(const Part &part) {
   Value stride = part.paired ? e.mul(page, 32) : part.token;
   Value scratchStride = e.i64(part.paired ? k.kvTile() * 32 : part.rowBytes);
   view.stride = e.select(direct, stride, scratchStride);
-  int64_t distance = k.schedule.getPrefetch();
-  if (!distance)
-    return view;
   if (k.cache.getLayout() == tile::CacheLayout::Own ||
       k.cache.getHeads() == 1) {
     // Memory is walked in order: a fixed distance ahead.
-    view.aheadGroups = part.here;
-    view.aheadOffset = e.add(headOffset, distance);
+    if (int64_t distance = k.schedule.getPrefetch()) {
+      view.aheadGroups = part.here;
+      view.aheadOffset = e.add(headOffset, distance);
+    }
     return view;
   }
-  // Rows are strided: the same rows of the next head, or of the next tile.
-  Value another = e.lessThan(k.head, lastHead);
-  view.aheadGroups = e.select(another, part.here, part.next);
-  view.aheadOffset = e.select(another, e.add(headOffset, part.head),
-                              e.mul(k.headBegin, part.head));
-  view.farAhead = true;
+  // Rows are strided: the same rows of a later head, of the next tile where
+  // there is none left in this one.
+  if (int64_t heads = k.schedule.getPrefetchHeads()) {
+    Value head = e.add(k.head, heads);
+    Value left = e.lessThan(head, k.headEnd);
+    Value wrapped = e.add(e.sub(head, k.headEnd), k.headBegin);
+    view.aheadGroups = e.select(left, part.here, part.next);
+    view.aheadOffset = e.mul(e.select(left, head, wrapped), part.head);
+    view.farAhead = true;
+  }
   return view;
 }
 

@@ -36,18 +36,18 @@ inline RowBlocks blockRowsUniform(int64_t rows) {
   return {{{0, height, count}}, rows, height * count};
 }
 
-/// Blocks of at most `vector` rows for FMA, whose cost is proportional to the
+/// Blocks of at most `tallest` rows for FMA, whose cost is proportional to the
 /// rows plus one conversion of K and V a block: the remainder is padded to a
 /// power of two where that adds a quarter at most, and else cut in two.
-inline RowBlocks blockRowsFma(int64_t rows, int64_t vector) {
+inline RowBlocks blockRowsFma(int64_t rows, int64_t tallest) {
   RowBlocks blocks{{}, rows, 0};
   auto push = [&](int64_t height, int64_t count) {
     blocks.segments.push_back({blocks.padded, height, count});
     blocks.padded += height * count;
   };
-  if (rows >= vector)
-    push(vector, rows / vector);
-  for (int64_t left = rows % vector; left > 0;) {
+  if (rows >= tallest)
+    push(tallest, rows / tallest);
+  for (int64_t left = rows % tallest; left > 0;) {
     int64_t up = llvm::PowerOf2Ceil(left), down = llvm::bit_floor<uint64_t>(left);
     int64_t height = 4 * (up - left) <= up ? up : down;
     push(height, 1);

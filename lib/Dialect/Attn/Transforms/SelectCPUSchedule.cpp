@@ -26,6 +26,11 @@ struct Problem {
   bool latent;
   Layout layout;
   int64_t page; ///< tokens; 0 or -1 where unknown
+  int64_t kvHeads;
+
+  /// The rows of a head lie apart, so that the hardware's prefetcher, which
+  /// follows pages of memory, needs tiles of few tokens.
+  bool strided() const { return layout == Layout::Row && kvHeads > 1; }
 };
 
 tile::Engine chooseEngine(CPULevel level, const Problem &p) {
@@ -33,7 +38,8 @@ tile::Engine chooseEngine(CPULevel level, const Problem &p) {
     return tile::Engine::Fma; // no AMX or dot product for f16 and f32 here
   switch (level) {
   case CPULevel::AMX:
-    return tile::Engine::Amx;
+    // Up to four rows a head, interleaving V for AMX costs more than FMA does.
+    return p.strided() && p.rows <= 4 ? tile::Engine::Fma : tile::Engine::Amx;
   case CPULevel::AVX512BF16:
     return tile::Engine::DpBf16;
   case CPULevel::AVX512:
@@ -43,16 +49,25 @@ tile::Engine chooseEngine(CPULevel level, const Problem &p) {
   llvm_unreachable("all levels covered");
 }
 
+/// Tokens per tile; measured in benchmarks/results.
+int64_t chooseTile(const Problem &p, tile::Engine engine) {
+  // A latent tile is one small GEMM: more tokens amortise the walk over the
+  // 512-wide accumulator, which lives in L2.
+  if (p.latent)
+    return engine == tile::Engine::Amx ? 256 : 64;
+  if (p.strided())
+    return engine == tile::Engine::Fma ? 16 : 32;
+  // K and V of one head for 64 tokens are 32 KiB and stay in L1.
+  int64_t tokens = 64;
+  if (p.layout == Layout::Own)
+    while (tokens > 32 && p.page % tokens)
+      tokens /= 2;
+  return tokens;
+}
+
 tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
   tile::Engine engine = chooseEngine(level, p);
   int64_t vector = level == CPULevel::AVX2 ? 8 : 16;
-  // A latent tile is one small GEMM: more tokens amortise the walk over the
-  // 512-wide accumulator, which lives in L2. Elsewhere 64 tokens of K and V of
-  // one head are 32 KiB and stay in L1.
-  int64_t kvTile = p.latent && engine == tile::Engine::Amx ? 256 : 64;
-  if (p.layout == Layout::Own)
-    while (kvTile > 32 && p.page % kvTile)
-      kvTile /= 2;
   // Weights rounded to bf16 would do with the third degree (7.5e-5), but their
   // sum is the log-sum-exp, which callers merge by: the fourth gives 2.6e-6.
   int64_t degree = engine == tile::Engine::Fma
@@ -61,7 +76,8 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
   // Latent rows follow each other: the hardware's prefetcher walks them, and
   // software prefetches only queue before its requests.
   int64_t prefetch = p.latent ? 0 : 2048;
-  return tile::ScheduleAttr::get(ctx, engine, vector, kvTile, prefetch, degree);
+  return tile::ScheduleAttr::get(ctx, engine, vector, chooseTile(p, engine),
+                                 prefetch, degree, /*prefetch_heads=*/2);
 }
 
 struct SelectCPUSchedule
@@ -84,11 +100,12 @@ struct SelectCPUSchedule
                    {cache.getElementType(),
                     attend.getHeads().getGroup() *
                         attend.getQuery().getType().getDimSize(1),
-                    cache.isLatent(), cache.getLayout(), cache.getPage()});
+                    cache.isLatent(), cache.getLayout(), cache.getPage(),
+                    cache.getHeads()});
       } else if (auto merge = dyn_cast<MergeOp>(op)) {
         // A merge multiplies nothing: f32 maps only.
         annotate(op, *level,
-                 {Float32Type::get(op->getContext()), 1, false, Layout::Row, 0});
+                 {Float32Type::get(op->getContext()), 1, false, Layout::Row, 0, 1});
       }
     });
   }

@@ -51,14 +51,14 @@ LogicalResult CacheAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    Engine engine, int64_t vector,
                                    int64_t kvTile, int64_t prefetch,
-                                   int64_t exp2Degree) {
+                                   int64_t exp2Degree, int64_t prefetchHeads) {
   if (vector != 8 && vector != 16) // S1
     return emitError() << "vector must be 8 or 16, got " << vector;
   int64_t step = engine == Engine::Fma ? 16 : 32;
   if (kvTile <= 0 || kvTile % step) // S2
     return emitError() << "kv_tile must be a positive multiple of " << step
                        << ", got " << kvTile;
-  if (prefetch < 0) // S3
+  if (prefetch < 0 || prefetchHeads < 0) // S3
     return emitError() << "prefetch must not be negative";
   if (exp2Degree < 3 || exp2Degree > 7) // S4
     return emitError() << "exp2_degree must be 3 to 7, got " << exp2Degree;
