@@ -30,6 +30,7 @@ void attn::registerPasses() {
   registerAttnAbsorb();
   registerAttnMaterialize();
   registerAttnSelectCPUSchedule();
+  registerAttnSelectForm();
   registerConvertAttnToTile();
   registerConvertTileToCPU();
   registerLowerToLLVMCPU();

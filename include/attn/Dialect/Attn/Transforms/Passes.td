@@ -105,4 +105,60 @@ def AttnMaterialize : Pass<"attn-materialize"> {
     Statistic<"numMissed", "missed", "Latent attentions left absorbed">];
 }
 
+def AttnSelectForm : Pass<"attn-select-form"> {
+  let summary = "Choose the form of latent attention by bytes and FLOPs";
+  let description = [{
+    Latent attention in either form gets the form that `attn::cost` says is the
+    faster one, by max(bytes / bandwidth, FLOPs / peak) on the machine given
+    (by FLOPs alone if none is).
+
+    Where the number S of new tokens or the context T is unknown, both forms
+    stand behind `scf.if`. With r the rank of the latent, D = nope + v and k the
+    bytes of one token of context (both with it and with its K and V) times the
+    machine's FLOPs per byte, the absorbed form is taken where
+
+    ```
+    S ((2r + rope) T + r D) < max(T ((D + rope) S + r D), k T + w)
+    ```
+
+    By FLOPs alone this is `S < r D / (2r - D + r D / T)`. For a known context
+    it is a bound on S. An unknown batch counts as 1: it only divides w, the
+    weights' bytes.
+
+    Folding W_UQ and W_UK into one weight, where the query is decompressed from
+    a latent of its own, is priced in a remark and not done.
+
+    Example (test/Dialect/Attn/select-form.mlir), for a context of 1024 tokens
+    and DeepSeek-V3's dims (r = 512, D = 256):
+
+    ```mlir
+    // attn-opt --attn-select-form
+    %bound = arith.constant 147 : index
+    %s = tensor.dim %q_nope, %c1 : tensor<1x?x128x128xbf16>
+    %absorb = arith.cmpi slt, %s, %bound : index
+    %o = scf.if %absorb -> (tensor<1x?x128x128xbf16>) {
+      ...  // as attn-absorb writes it
+    } else {
+      ...  // as attn-materialize writes it
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"machine", "machine", "std::string", "\"\"",
+           "A machine of attn/Cost/Machine.h, such as h100">,
+    Option<"readGBps", "read-gbps", "double", "0",
+           "Memory bandwidth in 1e9 bytes a second">,
+    Option<"tflops", "tflops", "double", "0",
+           "Peak rate in 1e12 FLOPs a second">];
+  let statistics = [
+    Statistic<"numAbsorbed", "absorbed", "Attentions absorbed">,
+    Statistic<"numMaterialized", "materialized", "Attentions decompressed">,
+    Statistic<"numVersioned", "versioned", "Attentions in both forms">,
+    Statistic<"numUnfolded", "unfolded", "Pairs of weights left apart">];
+}
+
 #endif // ATTN_TRANSFORMS_PASSES_TD
