@@ -1,0 +1,145 @@
+// RUN: attn-opt %s --convert-tile-to-cpu --split-input-file --verify-diagnostics
+
+#cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
+// expected-error @+1 {{has no schedule}}
+tile.kernel @no_schedule attributes {group = 1 : i64, q_len = 1 : i64, cache = #cache} {
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+
+// expected-error @+1 {{widths of K and V must be multiples of 16, got 24 and 16}}
+tile.kernel @k_width attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma,
+    cache = #tile.cache<heads = 1, k = 24, v = 16, element = f32, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+
+// expected-error @+1 {{widths of K and V must be multiples of 16, got 16 and 40}}
+tile.kernel @v_width attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma,
+    cache = #tile.cache<heads = 1, k = 16, v = 40, element = f32, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+#amx = #tile.schedule<engine = amx, vector = 16, kv_tile = 32, prefetch = 0, exp2_degree = 4>
+
+// expected-error @+1 {{K must be at least 32 wide for this engine}}
+tile.kernel @narrow attributes {group = 1 : i64, q_len = 1 : i64, schedule = #amx,
+    cache = #tile.cache<heads = 1, k = 16, v = 16, element = bf16, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+#amx = #tile.schedule<engine = amx, vector = 16, kv_tile = 32, prefetch = 0, exp2_degree = 4>
+
+// expected-error @+1 {{engine amx multiplies bf16 only}}
+tile.kernel @amx_f16 attributes {group = 1 : i64, q_len = 1 : i64, schedule = #amx,
+    cache = #tile.cache<heads = 1, k = 32, v = 16, element = f16, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+#dp = #tile.schedule<engine = dpbf16, vector = 16, kv_tile = 32, prefetch = 0, exp2_degree = 4>
+
+// expected-error @+1 {{engine dpbf16 multiplies bf16 only}}
+tile.kernel @dpbf16_f32 attributes {group = 1 : i64, q_len = 1 : i64, schedule = #dp,
+    cache = #tile.cache<heads = 1, k = 32, v = 16, element = f32, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+#cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
+// expected-error @+1 {{streams nothing}}
+tile.kernel @no_stream attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma, cache = #cache} {
+  %m = tile.constant 0.0 : !tile.tile<1x1xf32>
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+#cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
+tile.kernel @two_streams attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma, cache = #cache} {
+  tile.stream (%k, %v) : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>) iter() : () {
+    tile.yield
+  }
+  // expected-error @+1 {{is the kernel's second stream}}
+  tile.stream (%k, %v) : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>) iter() : () {
+    tile.yield
+  }
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+#cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
+tile.kernel @computed_start attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma, cache = #cache} {
+  %s = tile.sink : !tile.tile<1x1xf32>
+  // expected-error @+1 {{starts from something else than constants}}
+  %r = tile.stream (%k, %v) : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>) iter(%m = %s) : (!tile.tile<1x1xf32>) {
+    tile.yield %m : !tile.tile<1x1xf32>
+  }
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+#cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
+tile.kernel @unexpanded attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma, cache = #cache} {
+  %m0 = tile.constant 0.0 : !tile.tile<1x1xf32>
+  %r = tile.stream (%k, %v) : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>) iter(%m = %m0) : (!tile.tile<1x1xf32>) {
+    // expected-error @+1 {{'tile.score' op has no CPU lowering; run tile-expand first}}
+    %x = tile.score %m {scale = 1.0 : f32} : !tile.tile<1x1xf32> -> !tile.tile<1x1xf32>
+    tile.yield %x : !tile.tile<1x1xf32>
+  }
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+#cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
+// A score region ends here: what has no vector form is named.
+
+tile.kernel @region attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma, cache = #cache} {
+  %q = tile.query : !tile.tile<1x16xf32>
+  tile.stream (%k, %v) : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>) iter() : () {
+    %s = tile.dot %q, %k : (!tile.tile<1x16xf32>, !tile.tile<16x16xf32>) -> !tile.tile<1x16xf32>
+    %x = tile.map(%s) reductions [] : (!tile.tile<1x16xf32>) -> !tile.tile<1x16xf32> {
+    ^bb0(%a: f32):
+      // expected-error @+1 {{'math.sin' op has no vector form on the CPU target; a score region takes arith ops and math.exp, exp2, log, log2, tanh, sqrt, absf}}
+      %b = math.sin %a : f32
+      tile.yield %b : f32
+    }
+    tile.yield
+  }
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+#cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
+// The accumulator is updated in place.
+
+tile.kernel @shared_accumulator attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma, cache = #cache} {
+  %q = tile.query : !tile.tile<1x16xf32>
+  %m0 = tile.constant 0.0 : !tile.tile<1x1xf32>
+  %a0 = tile.constant 0.0 : !tile.tile<1x16xf32>
+  %r:3 = tile.stream (%k, %v) : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>)
+      iter(%m = %m0, %a = %a0, %b = %a0) : (!tile.tile<1x1xf32>, !tile.tile<1x16xf32>, !tile.tile<1x16xf32>) {
+    %s = tile.dot %q, %k : (!tile.tile<1x16xf32>, !tile.tile<16x16xf32>) -> !tile.tile<1x16xf32>
+    // expected-error @+1 {{needs an accumulator that nothing else reads}}
+    %c = tile.dot_acc %s, %v, %a, %m : (!tile.tile<1x16xf32>, !tile.tile<16x16xf32>, !tile.tile<1x16xf32>, !tile.tile<1x1xf32>) -> !tile.tile<1x16xf32>
+    tile.yield %m, %c, %a : !tile.tile<1x1xf32>, !tile.tile<1x16xf32>, !tile.tile<1x16xf32>
+  }
+}
