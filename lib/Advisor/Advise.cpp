@@ -29,7 +29,8 @@ std::string advisor::displayName(llvm::StringRef path) {
 }
 
 llvm::Expected<Report> advisor::advise(const Deployment &setup,
-                                       const model::ModelSpec &spec) {
+                                       const model::ModelSpec &spec,
+                                       const KernelLookup &lookup) {
   std::string reason = refusal(setup, spec);
   if (!reason.empty())
     return llvm::createStringError(spec.name + ": " + reason);
@@ -41,6 +42,22 @@ llvm::Expected<Report> advisor::advise(const Deployment &setup,
   report.sections.push_back(cacheSection(setup, spec));
   report.sections.push_back(fitSection(setup, spec));
   report.sections.push_back(bottleneckSection(setup, spec));
+  report.sections.push_back(whatIfSection(setup, spec));
+  if (std::optional<Section> form = formSection(setup, spec))
+    report.sections.push_back(std::move(*form));
+  llvm::Expected<Section> kernels = kernelSection(setup, spec, lookup);
+  if (!kernels)
+    return kernels.takeError();
+  report.sections.push_back(std::move(*kernels));
+  report.sections.push_back(recommendationSection(setup, spec));
   report.fits = allFit(setup, spec);
+  return report;
+}
+
+Report advisor::compare(const Deployment &setup,
+                        const std::vector<model::ModelSpec> &specs) {
+  Report report;
+  report.title = "attn-advise: comparison";
+  report.sections.push_back(compareSection(setup, specs));
   return report;
 }

@@ -52,6 +52,7 @@ AdviseOptions::setup(const model::ModelSpec &first) const {
   setup.layout = {page, tp, dcp};
   setup.dp = dp;
   setup.memoryFraction = usable;
+  setup.resultsFile = results;
   if (slo > 0)
     setup.slowestStep = slo * 1e-3;
   if (auto error = take("batch", advisor::parseCounts(batch), setup.batches))

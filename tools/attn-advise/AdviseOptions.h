@@ -63,6 +63,18 @@ struct AdviseOptions {
       "slo-ms",
       llvm::cl::desc("Milliseconds that a step may take; 0: no limit"),
       llvm::cl::init(0), llvm::cl::cat(category)};
+  Text results{"results",
+               llvm::cl::desc("Measured times to show beside the floors, from "
+                              "attn-bench --json"),
+               llvm::cl::value_desc("file"), llvm::cl::cat(category)};
+  llvm::cl::opt<bool> compare{
+      "compare", llvm::cl::desc("Only compare the caches of the configs"),
+      llvm::cl::cat(category)};
+  Text checkLog{
+      "check-log",
+      llvm::cl::desc("Hold the KV-cache lines of a vLLM or SGLang log "
+                     "to the bytes computed here"),
+      llvm::cl::value_desc("file"), llvm::cl::cat(category)};
   llvm::cl::opt<bool> explain{"explain",
                               llvm::cl::desc("Give every number's formula"),
                               llvm::cl::cat(category)};

@@ -7,10 +7,12 @@
 
 #include "AdviseOptions.h"
 
+#include "attn/Advisor/EngineLog.h"
 #include "attn/Advisor/Render.h"
 #include "attn/Model/Config.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 namespace cl = llvm::cl;
@@ -24,9 +26,45 @@ static void render(llvm::raw_ostream &os, const advisor::Report &report,
     os << llvm::formatv("{0:2}\n", advisor::toJSON(report, options.explain));
   else if (options.format == "md")
     advisor::renderMarkdown(os, report, options.explain);
+  else if (options.format == "html")
+    advisor::renderHTML(os, report);
   else
     advisor::renderText(os, report, options.explain);
 }
+
+/// Puts what the log says in front of the rest of the report.
+static void checkLog(advisor::Report &report, llvm::StringRef path,
+                     const advisor::Deployment &setup,
+                     const model::ModelSpec &spec) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    exitOnError(llvm::createFileError(path, buffer.getError()));
+  advisor::LogCheck check = exitOnError(advisor::checkEngineLog(
+      advisor::parseEngineLog((*buffer)->getBuffer()), setup, spec));
+  report.sections.insert(report.sections.begin(), std::move(check.section));
+  report.logAgrees = check.agrees;
+}
+
+/// An error that names options that do not go together.
+static llvm::Error validate(const AdviseOptions &options) {
+  if (options.format != "text" && options.format != "md" &&
+      options.format != "json" && options.format != "html")
+    return llvm::createStringError("--format must be text, md, json or html");
+  if (options.compare && options.configs.size() < 2)
+    return llvm::createStringError("--compare takes two or more configs");
+  if (!options.compare && options.configs.size() > 1 &&
+      (options.format == "json" || options.format == "html"))
+    return llvm::createStringError(
+        "--format " + options.format +
+        " takes one config, or several with --compare");
+  if (!options.checkLog.empty() &&
+      (options.compare || options.configs.size() > 1))
+    return llvm::createStringError("--check-log takes one config");
+  return llvm::Error::success();
+}
+
+/// Exit statuses besides success and LLVM's 1 for an error.
+enum { DoesNotFit = 2, LogDisagrees = 3 };
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
@@ -37,29 +75,37 @@ int main(int argc, char **argv) {
       "attn-advise: what a model's attention costs, what bounds it and what "
       "to do about it.\n\nReads config.json; prints bytes, floors and a "
       "recommendation, each number with its formula (--explain).\n"
-      "Exit status: 0; 1 error or refusal; 2 a requested point does not "
-      "fit.\n");
+      "Exit status: 0; 1 error or refusal; 2 a requested point does not fit; "
+      "3 the log disagrees.\n");
   exitOnError.setBanner("attn-advise: error: ");
-  if (options.format != "text" && options.format != "md" &&
-      options.format != "json")
-    exitOnError(llvm::createStringError("--format must be text, md or json"));
-
+  exitOnError(validate(options));
   std::vector<model::ModelSpec> specs;
   for (const std::string &config : options.configs)
     specs.push_back(exitOnError(model::loadConfig(config)));
   advisor::Deployment setup = exitOnError(options.setup(specs.front()));
 
+  std::vector<advisor::Report> reports;
+  if (options.compare)
+    reports.push_back(advisor::compare(setup, specs));
+  else
+    for (const model::ModelSpec &spec : specs)
+      reports.push_back(exitOnError(advisor::advise(setup, spec)));
+  if (!options.checkLog.empty())
+    checkLog(reports.front(), options.checkLog, setup, specs.front());
+
   std::error_code error;
   llvm::ToolOutputFile output(options.output, error, llvm::sys::fs::OF_Text);
   if (error)
     exitOnError(llvm::createFileError(options.output, error));
-  bool fits = true;
-  for (const model::ModelSpec &spec : specs) {
-    advisor::Report report = exitOnError(advisor::advise(setup, spec));
+  bool fits = true, agrees = true;
+  for (advisor::Report &report : reports) {
     report.inputs = options.inputs();
     render(output.os(), report, options);
     fits &= report.fits;
+    agrees &= report.logAgrees;
   }
   output.keep();
-  return fits ? 0 : 2;
+  if (!agrees)
+    return LogDisagrees;
+  return fits ? 0 : DoesNotFit;
 }

@@ -12,7 +12,7 @@
 #ifndef ATTN_ADVISOR_SECTIONS_H
 #define ATTN_ADVISOR_SECTIONS_H
 
-#include "attn/Advisor/Deployment.h"
+#include "attn/Advisor/Kernels.h"
 #include "attn/Advisor/Report.h"
 
 namespace attn::advisor {
@@ -38,9 +38,10 @@ std::optional<Section> formSection(const Deployment &setup,
                                    const model::ModelSpec &spec);
 
 /// Which kernels of this project serve the layers, and measured times of the
-/// same shapes where there are some.
+/// same shapes where there are some. `lookup` may be empty.
 llvm::Expected<Section> kernelSection(const Deployment &setup,
-                                      const model::ModelSpec &spec);
+                                      const model::ModelSpec &spec,
+                                      const KernelLookup &lookup);
 
 /// The decision that the numbers support, and what would change it.
 Section recommendationSection(const Deployment &setup,

@@ -102,3 +102,42 @@ TEST(Figures, EqualQuestionsGiveEqualBytes) {
   EXPECT_EQ(llvm::formatv("{0:2}", jsonOf("deepseek-v3", setup)).str(),
             llvm::formatv("{0:2}", jsonOf("deepseek-v3", setup)).str());
 }
+
+/// The number in `column` of the row whose `key` is `name`.
+static double numberOf(const llvm::json::Array &rows, llvm::StringRef key,
+                       llvm::StringRef name, llvm::StringRef column) {
+  for (const llvm::json::Value &row : rows)
+    if (row.getAsObject()->getString(key) == name)
+      return row.getAsObject()->getNumber(column).value_or(-1);
+  ADD_FAILURE() << "no row " << name.str();
+  return -1;
+}
+
+TEST(Figures, LatentAgainstItsOwnMHA) {
+  llvm::json::Value json = jsonOf("deepseek-v2", setupWith({"bf16"}, 1));
+  EXPECT_NEAR(numberOf(*rowsOf(json, "what_if", "variants"), "variant",
+                       "as it is", "less_than_mha"),
+              98.24, 0.005);
+}
+
+TEST(Figures, DeepSeekV2AgainstDeepSeek67B) {
+  Report report =
+      compare(setupWith({"bf16", "6bit"}, 1),
+              {modelNamed("deepseek-v2"), modelNamed("deepseek-67b")});
+  llvm::json::Value json = toJSON(report, false);
+  const llvm::json::Array &rows = *rowsOf(json, "compare", "per_token");
+  auto percent = [&](int row) {
+    return rows[row].getAsObject()->getNumber("less_than_deepseek-67b");
+  };
+  EXPECT_NEAR(*percent(0), 82.2, 0.05);   // both in bf16
+  EXPECT_NEAR(*percent(1), 93.34, 0.005); // 6 bits against bf16
+}
+
+TEST(Figures, LatentThresholds) {
+  Deployment setup = setupWith({"bf16"}, 1);
+  setup.contexts = {1024, 8192};
+  llvm::json::Value json = jsonOf("deepseek-v3", setup);
+  const llvm::json::Array &rows = *rowsOf(json, "mla_form", "thresholds");
+  EXPECT_NEAR(*rows[0].getAsObject()->getNumber("by_flops"), 146.3, 0.05);
+  EXPECT_NEAR(*rows[1].getAsObject()->getNumber("by_flops"), 167, 0.5);
+}
