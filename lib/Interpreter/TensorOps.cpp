@@ -164,6 +164,58 @@ static Error execute(tensor::ConcatOp op, Frame &frame) {
 }
 
 //===----------------------------------------------------------------------===//
+// Scalars
+//===----------------------------------------------------------------------===//
+
+/// scalarFunction, and what else computes with extents: they are of type index
+/// or i64, and exact in a double.
+static ScalarFunction extentFunction(Operation *op) {
+  return TypeSwitch<Operation *, ScalarFunction>(op)
+      .Case<arith::IndexCastOp, arith::SIToFPOp>(
+          [](auto) { return [](ArrayRef<double> x) { return x[0]; }; })
+      .Case([](arith::CmpIOp op) -> ScalarFunction {
+        return [predicate = op.getPredicate()](ArrayRef<double> x) {
+          return arith::applyCmpPredicate(predicate,
+                                          APInt(64, int64_t(x[0]), true),
+                                          APInt(64, int64_t(x[1]), true));
+        };
+      })
+      .Case([](arith::ConstantOp op) -> ScalarFunction {
+        double value = cast<IntegerAttr>(op.getValue()).getInt();
+        return [value](ArrayRef<double>) { return value; };
+      })
+      .Case([](arith::AddIOp) -> ScalarFunction {
+        return [](ArrayRef<double> x) { return x[0] + x[1]; };
+      })
+      .Default([](Operation *op) { return scalarFunction(op); });
+}
+
+static bool computesWithExtents(Operation *op) {
+  auto isExtent = [](Type type) {
+    return type.isIndex() || type.isInteger(64);
+  };
+  return llvm::any_of(op->getOperandTypes(), isExtent) ||
+         llvm::any_of(op->getResultTypes(), isExtent);
+}
+
+static ScalarFunction anyScalarFunction(Operation *op) {
+  return computesWithExtents(op) ? extentFunction(op) : scalarFunction(op);
+}
+
+static Error executeScalar(Operation *op, Frame &frame) {
+  SmallVector<double> operands;
+  for (mlir::Value operand : op->getOperands()) {
+    if (isa<ShapedType>(operand.getType()))
+      return errorAt(op, "is not supported on tensors");
+    operands.push_back(frame.tensor(operand).data.front());
+  }
+  ScalarFunction function = anyScalarFunction(op);
+  if (!function)
+    return errorAt(op, "is not supported");
+  return frame.bind(op, op->getResult(0), Tensor{{}, {function(operands)}});
+}
+
+//===----------------------------------------------------------------------===//
 // linalg
 //===----------------------------------------------------------------------===//
 
@@ -174,19 +226,65 @@ static Index apply(AffineMap map, ArrayRef<int64_t> index) {
   });
 }
 
+namespace {
+/// The body of a structured op, run for one point of its iteration space.
+class Body {
+public:
+  /// An error names the first op that is not supported.
+  Error read(Block &block, const Frame &frame);
+  double run(ArrayRef<double> arguments, ArrayRef<int64_t> index);
+
+private:
+  Block *block = nullptr;
+  SmallVector<std::pair<Operation *, ScalarFunction>> steps;
+  DenseMap<mlir::Value, double> values; // At first those from outside.
+};
+} // namespace
+
+Error Body::read(Block &from, const Frame &frame) {
+  block = &from;
+  for (Operation &op : from) {
+    for (mlir::Value operand : op.getOperands())
+      if (operand.getParentBlock() != block) {
+        if (isa<ShapedType>(operand.getType()))
+          return errorAt(&op, "reads a tensor from outside of its body");
+        values[operand] = frame.tensor(operand).data.front();
+      }
+    if (op.hasTrait<OpTrait::IsTerminator>())
+      break;
+    ScalarFunction function;
+    if (auto index = dyn_cast<linalg::IndexOp>(op); !index) {
+      function = anyScalarFunction(&op);
+      if (!function)
+        return errorAt(&op, "is not supported in a body");
+    }
+    steps.emplace_back(&op, std::move(function));
+  }
+  return Error::success();
+}
+
+double Body::run(ArrayRef<double> arguments, ArrayRef<int64_t> index) {
+  for (auto [argument, value] :
+       llvm::zip_equal(block->getArguments(), arguments))
+    values[argument] = value;
+  for (const auto &[op, function] : steps) {
+    SmallVector<double> operands;
+    for (mlir::Value operand : op->getOperands())
+      operands.push_back(values.at(operand));
+    values[op->getResult(0)] =
+        function ? function(operands)
+                 : double(index[cast<linalg::IndexOp>(op).getDim()]);
+  }
+  return values.at(block->getTerminator()->getOperand(0));
+}
+
 /// The iteration space of the op and its body, once for each point.
 static Error execute(linalg::LinalgOp op, Frame &frame) {
   if (op->getNumResults() != 1)
     return errorAt(op, "needs one result");
-  auto capture = [&](mlir::Value value) -> std::optional<double> {
-    if (!value.getType().isIntOrFloat())
-      return std::nullopt;
-    return frame.tensor(value).data.front();
-  };
-  llvm::Expected<ScoreRegion> body =
-      ScoreRegion::create(*op.getBlock(), capture);
-  if (!body)
-    return body.takeError();
+  Body body;
+  if (Error error = body.read(*op.getBlock(), frame))
+    return error;
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   SmallVector<int64_t> loops(op.getNumLoops(), -1);
   for (OpOperand &operand : op->getOpOperands()) {
@@ -215,7 +313,7 @@ static Error execute(linalg::LinalgOp op, Frame &frame) {
             apply(maps[operand.getOperandNumber()], index), tensor.shape)]);
       }
       result.data[linear(apply(maps[init->getOperandNumber()], index),
-                         result.shape)] = body->evaluate(arguments);
+                         result.shape)] = body.run(arguments, index);
     } while (advance(index, loops));
   return frame.bind(op, op->getResult(0), std::move(result));
 }
@@ -239,35 +337,6 @@ static Error execute(linalg::SoftmaxOp op, Frame &frame) {
     }
   }
   return frame.bind(op, op->getResult(0), std::move(result));
-}
-
-//===----------------------------------------------------------------------===//
-// Scalars
-//===----------------------------------------------------------------------===//
-
-/// Extents, of type index or i64, are exact in a double.
-static Error executeScalar(Operation *op, Frame &frame) {
-  SmallVector<double> operands;
-  for (mlir::Value operand : op->getOperands()) {
-    if (isa<ShapedType>(operand.getType()))
-      return errorAt(op, "is not supported on tensors");
-    operands.push_back(frame.tensor(operand).data.front());
-  }
-  ScalarFunction function =
-      TypeSwitch<Operation *, ScalarFunction>(op)
-          .Case<arith::IndexCastOp, arith::SIToFPOp>(
-              [](auto) { return [](ArrayRef<double> x) { return x[0]; }; })
-          .Case([](arith::CmpIOp op) -> ScalarFunction {
-            return [predicate = op.getPredicate()](ArrayRef<double> x) {
-              return arith::applyCmpPredicate(predicate,
-                                              APInt(64, int64_t(x[0]), true),
-                                              APInt(64, int64_t(x[1]), true));
-            };
-          })
-          .Default([](Operation *op) { return scalarFunction(op); });
-  if (!function)
-    return errorAt(op, "is not supported");
-  return frame.bind(op, op->getResult(0), Tensor{{}, {function(operands)}});
 }
 
 bool attn::interp::isTensorOp(Operation *op) {

@@ -29,6 +29,7 @@ void attn::registerPasses() {
   mlir::registerAllPasses();
   registerAttnAbsorb();
   registerAttnMaterialize();
+  registerAttnRaise();
   registerAttnSelectCPUSchedule();
   registerAttnSelectForm();
   registerConvertAttnToTile();

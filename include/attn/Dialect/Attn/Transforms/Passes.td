@@ -161,4 +161,40 @@ def AttnSelectForm : Pass<"attn-select-form"> {
     Statistic<"numUnfolded", "unfolded", "Pairs of weights left apart">];
 }
 
+def AttnRaise : Pass<"attn-raise"> {
+  let summary = "Find attention in linalg ops";
+  let description = [{
+    `softmax(scale * Q K^T) V` of `linalg.batch_matmul` and `linalg.softmax`
+    becomes `attn.attend`: with its heads, where Q, K and V are collapsed from
+    `[B, H, tokens, D]`, and as one head over the batch axis otherwise. On the
+    scores, products and quotients with constants become the scale, and
+    `select(j > i + (T - S), lowest, score)` over `linalg.index` a causal mask.
+    K and V whose heads are repeated for their query heads (`repeat_kv`:
+    `linalg.broadcast` and `tensor.collapse_shape`) are read before that, with
+    the group in `#attn.heads`.
+
+    A remark says what is in the way of an attention that was almost found: a
+    dense mask, a mask aligned elsewhere, mixed element types.
+
+    Example (test/Dialect/Attn/raise.mlir):
+
+    ```mlir
+    %kt = linalg.transpose ins(%k) ... permutation = [0, 2, 1]
+    %s = linalg.batch_matmul ins(%q, %kt) outs(%zero)
+    %x = linalg.generic ins(%s) { arith.mulf %in, %scale }
+    %p = linalg.softmax dimension(2) ins(%x)
+    %o = linalg.batch_matmul ins(%p, %v) outs(%zero)
+    // attn-opt --attn-raise
+    %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 4, kv = 2>, ...}
+    ```
+  }];
+  let dependentDialects = ["::attn::AttnDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numAttention", "attention", "Attentions found">,
+    Statistic<"numGrouped", "grouped", "Attentions whose heads share K and V">,
+    Statistic<"numMissed", "missed", "Attentions almost found">];
+}
+
 #endif // ATTN_TRANSFORMS_PASSES_TD
