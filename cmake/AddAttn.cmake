@@ -69,3 +69,32 @@ function(attn_add_passes target dir)
   add_mlir_doc(${ATTN_SOURCE_DIR}/include/attn/${dir}/Passes ${doc} Passes/
                -gen-pass-doc)
 endfunction()
+
+# attn_add_dialect(NAME): from NAMEOps.td in this folder everything that the
+# dialect `name` is made of, as "attn/Dialect/NAME/IR/NAME<Kind>.inc", and its
+# documentation (mlir-doc).
+function(attn_add_dialect name)
+  string(TOLOWER ${name} mnemonic)
+  set(LLVM_TARGET_DEFINITIONS ${name}Ops.td)
+  set(folder ${CMAKE_BINARY_DIR}/include/attn/Dialect/${name}/IR)
+  file(RELATIVE_PATH folder ${CMAKE_CURRENT_BINARY_DIR} ${folder})
+  foreach(suffix decls defs)
+    if(suffix STREQUAL decls)
+      set(inc h.inc)
+    else()
+      set(inc cpp.inc)
+    endif()
+    mlir_tablegen(${folder}/${name}Dialect.${inc} -gen-dialect-${suffix}
+                  -dialect=${mnemonic})
+    mlir_tablegen(${folder}/${name}Enums.${inc} -gen-enum-${suffix})
+    mlir_tablegen(${folder}/${name}Attrs.${inc} -gen-attrdef-${suffix}
+                  -attrdefs-dialect=${mnemonic})
+    mlir_tablegen(${folder}/${name}Types.${inc} -gen-typedef-${suffix}
+                  -typedefs-dialect=${mnemonic})
+    mlir_tablegen(${folder}/${name}Ops.${inc} -gen-op-${suffix})
+  endforeach()
+  add_public_tablegen_target(Attn${name}IncGen)
+  add_dependencies(AttnHeaders Attn${name}IncGen)
+  add_mlir_doc(${name}Ops ${name}Ops Dialects/ -gen-dialect-doc
+               -dialect=${mnemonic})
+endfunction()

@@ -60,10 +60,9 @@ CheckResult Oracle::check(Problem &problem) const {
   int32_t dtype = problem.shape().dtype;
   int precision = llvm::APFloat::semanticsPrecision(formatOf(dtype));
   auto limitOf = [&](const Row &row) {
-    return dtype == ATTN_F32
-               ? 1e-5 * row.largest
-               : std::max(2 * row.yardstick,
-                          std::ldexp(row.largest, 1 - precision));
+    return dtype == ATTN_F32 ? 1e-5 * row.largest
+                             : std::max(2 * row.yardstick,
+                                        std::ldexp(row.largest, 1 - precision));
   };
   double dot = 0, outNorm = 0, oracleNorm = 0;
   auto fail = [&](const llvm::Twine &message) {

@@ -1,4 +1,5 @@
-//===- Problem.cpp - Inputs of one decode call, made up from a seed *- C++ -*-===//
+//===- Problem.cpp - Inputs of one decode call, made up from a seed *- C++
+//-*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -73,8 +74,11 @@ Problem::create(AttendOp op, const ProblemOptions &options) {
   f.struct_size = sizeof f;
   f.isa = ATTN_ISA_AUTO;
   mlir::Type element = cache.getElementType();
-  f.dtype = element.isBF16() ? ATTN_BF16 : element.isF16() ? ATTN_F16 : ATTN_F32;
-  f.layout = cache.getLayout() == Layout::Own ? ATTN_LAYOUT_OWN : ATTN_LAYOUT_ROW;
+  f.dtype = element.isBF16()  ? ATTN_BF16
+            : element.isF16() ? ATTN_F16
+                              : ATTN_F32;
+  f.layout =
+      cache.getLayout() == Layout::Own ? ATTN_LAYOUT_OWN : ATTN_LAYOUT_ROW;
   f.q_heads = op.getHeads().getQ();
   f.kv_heads = cache.getHeads();
   f.k_dim = cache.getKDim();
@@ -92,9 +96,10 @@ Problem::create(AttendOp op, const ProblemOptions &options) {
   int32_t longest = *std::max_element(options.lens.begin(), options.lens.end());
   f.max_seq_len = std::max<int64_t>(longest, 1);
   p.contiguous = !cache.isPaged();
-  f.page_size = p.contiguous                                    ? f.max_seq_len
-                : cache.getPage() == KVCacheType::kDynamicPage ? options.page
-                                                               : cache.getPage();
+  f.page_size = p.contiguous ? f.max_seq_len
+                : cache.getPage() == KVCacheType::kDynamicPage
+                    ? options.page
+                    : cache.getPage();
   p.blocksPerSequence = (f.max_seq_len + f.page_size - 1) / f.page_size;
   // A few blocks more than needed, which nobody may touch.
   f.num_blocks = f.batch * p.blocksPerSequence + (p.contiguous ? 0 : 3);
@@ -115,8 +120,8 @@ Problem::create(AttendOp op, const ProblemOptions &options) {
     for (int64_t h = 0; h < f.q_heads; ++h)
       p.sinks.push_back(normal(random));
   }
-  p.out = bench::Buffer(f.batch * f.q_len * f.q_heads * f.v_dim *
-                        p.elementBytes());
+  p.out =
+      bench::Buffer(f.batch * f.q_len * f.q_heads * f.v_dim * p.elementBytes());
   p.lse.resize(f.batch * f.q_len * f.q_heads);
   p.clearResults();
   return problem;
@@ -140,8 +145,8 @@ void Problem::fillQuery() {
 void Problem::fillCache() {
   bool separate = !(facts.flags & ATTN_FLAG_V_IN_K);
   size_t kBytes = facts.num_blocks * kBlockElements * elementBytes();
-  size_t vBytes = separate ? facts.num_blocks * vBlockElements * elementBytes()
-                           : 0;
+  size_t vBytes =
+      separate ? facts.num_blocks * vBlockElements * elementBytes() : 0;
   // Values repeat after a prime number of draws: large caches fill fast, and no
   // stride of the layout meets the period.
   std::mt19937_64 random(options.seed + 2);
@@ -150,7 +155,9 @@ void Problem::fillCache() {
   for (float &value : pool)
     value = normal(random);
   size_t next = 0;
-  auto draw = [&] { return pool[next = next + 1 == pool.size() ? 0 : next + 1]; };
+  auto draw = [&] {
+    return pool[next = next + 1 == pool.size() ? 0 : next + 1];
+  };
 
   k.emplace_back(kBytes);
   std::memset(k[0].data(), options.poison ? 0xff : 0, kBytes);
@@ -174,8 +181,7 @@ void Problem::fillCache() {
         for (int64_t d = 0; separate && d < facts.v_dim; ++d) {
           int64_t index = place(vBlockElements, facts.v_dim) + d;
           if (attn_layout_interleaves_v(facts.layout, facts.dtype))
-            index = block * vBlockElements +
-                    h * facts.page_size * facts.v_dim +
+            index = block * vBlockElements + h * facts.page_size * facts.v_dim +
                     attn_own_v_offset(facts.page_size, row, d);
           store(v[0].data(), index, draw());
         }
@@ -264,9 +270,9 @@ llvm::SmallVector<interp::Value> Problem::interpreterArguments() const {
         };
         int64_t stride = own ? 1 : f.kv_heads;
         for (int64_t d = 0; d < f.k_dim; ++d)
-          cache.k[(slot * f.kv_heads + h) * f.k_dim + d] =
-              element(k[0].data(), chunk(kBlockElements, f.k_dim) +
-                                       attn_row_offset(stride * f.k_dim, row, d));
+          cache.k[(slot * f.kv_heads + h) * f.k_dim + d] = element(
+              k[0].data(), chunk(kBlockElements, f.k_dim) +
+                               attn_row_offset(stride * f.k_dim, row, d));
         for (int64_t d = 0; !cache.latent && d < f.v_dim; ++d)
           cache.v[(slot * f.kv_heads + h) * f.v_dim + d] = element(
               v[0].data(), chunk(vBlockElements, f.v_dim) +
@@ -293,8 +299,8 @@ bench::Pattern Problem::readPattern(size_t copy) const {
       int64_t block = blockTable[b * blocksPerSequence + i];
       int64_t tokens = std::min<int64_t>(facts.page_size,
                                          options.lens[b] - i * facts.page_size);
-      pattern.push_back({k[copy].data() + block * kBytes,
-                         kBytes * tokens / facts.page_size});
+      pattern.push_back(
+          {k[copy].data() + block * kBytes, kBytes * tokens / facts.page_size});
       if (!v.empty())
         pattern.push_back({v[copy].data() + block * vBytes,
                            vBytes * tokens / facts.page_size});

@@ -19,8 +19,8 @@ llvm::Error attn::harness::toError(attn_status status) {
                                  attn_error_message());
 }
 
-llvm::Expected<CPUCompileOptions> attn::harness::chooseLevel(llvm::StringRef isa,
-                                                             bool emulate) {
+llvm::Expected<CPUCompileOptions>
+attn::harness::chooseLevel(llvm::StringRef isa, bool emulate) {
   int32_t host = attn_cpu_isa();
   if (host == ATTN_ISA_NONE)
     return llvm::createStringError("this CPU is below AVX2 + FMA + F16C");
@@ -57,11 +57,11 @@ Session::create(mlir::ModuleOp module, const CPUCompileOptions &options,
   if (!jit)
     return jit.takeError();
   session->jit = std::move(*jit);
-  session->seconds = std::chrono::duration<double>(
-                         std::chrono::steady_clock::now() - start)
-                         .count();
-  if (llvm::Error error = toError(attn_library_from_table(
-          session->jit->getTable(), &session->library)))
+  session->seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  if (llvm::Error error = toError(
+          attn_library_from_table(session->jit->getTable(), &session->library)))
     return std::move(error);
   if (llvm::Error error = toError(attn_pool_create(threads, &session->pool)))
     return std::move(error);

@@ -95,26 +95,23 @@ attn::buildDecodeModule(MLIRContext *context, const model::AttentionSpec &spec,
   context->loadDialect<AttnDialect, func::FuncDialect>();
   OpBuilder b(context);
   Location loc = b.getUnknownLoc();
-  Type element = options.element == DecodeOptions::Element::BF16
-                     ? Type(b.getBF16Type())
-                 : options.element == DecodeOptions::Element::F16
-                     ? Type(b.getF16Type())
-                     : Type(b.getF32Type());
+  Type element =
+      options.element == DecodeOptions::Element::BF16  ? Type(b.getBF16Type())
+      : options.element == DecodeOptions::Element::F16 ? Type(b.getF16Type())
+                                                       : Type(b.getF32Type());
   bool latent = spec.vInK;
   int64_t second = latent ? spec.kDim - spec.vDim : spec.vDim;
   std::string reason;
-  auto emitError = [&]() {
-    return mlir::emitError(loc);
-  };
+  auto emitError = [&]() { return mlir::emitError(loc); };
   // The type's own verifier explains what it refuses.
   ScopedDiagnosticHandler handler(context, [&](Diagnostic &diagnostic) {
     reason = diagnostic.str();
     return success();
   });
-  auto cache = KVCacheType::getChecked(
-      emitError, context, spec.kvHeads, latent ? PartKind::Latent : PartKind::K,
-      latent ? spec.vDim : spec.kDim, second, element, options.page,
-      options.layout);
+  auto cache = KVCacheType::getChecked(emitError, context, spec.kvHeads,
+                                       latent ? PartKind::Latent : PartKind::K,
+                                       latent ? spec.vDim : spec.kDim, second,
+                                       element, options.page, options.layout);
   if (!cache)
     return refuse(name + ": " + reason);
 
@@ -133,8 +130,8 @@ attn::buildDecodeModule(MLIRContext *context, const model::AttentionSpec &spec,
 
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   b.setInsertionPointToEnd(module->getBody());
-  auto func = func::FuncOp::create(b, loc, name,
-                                   b.getFunctionType(arguments, results));
+  auto func =
+      func::FuncOp::create(b, loc, name, b.getFunctionType(arguments, results));
   Block *entry = func.addEntryBlock();
   b.setInsertionPointToStart(entry);
   MaskAttr mask;

@@ -1,4 +1,5 @@
-//===- CPUPipeline.cpp - From attn to the LLVM dialect for the CPU *- C++ -*-===//
+//===- CPUPipeline.cpp - From attn to the LLVM dialect for the CPU *- C++
+//-*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -52,8 +53,8 @@ void attn::addCPUStage(OpPassManager &pm, CPUStage stage,
 
 void attn::buildCPUPipeline(OpPassManager &pm,
                             const CPUPipelineOptions &options, CPUStage last) {
-  for (CPUStage stage : {CPUStage::Attn, CPUStage::Tile, CPUStage::Vector,
-                         CPUStage::LLVM})
+  for (CPUStage stage :
+       {CPUStage::Attn, CPUStage::Tile, CPUStage::Vector, CPUStage::LLVM})
     if (stage <= last)
       addCPUStage(pm, stage, options);
 }

@@ -1,4 +1,5 @@
-//===- CPUCompiler.cpp - From attn IR to machine code for the CPU *- C++ -*-===//
+//===- CPUCompiler.cpp - From attn IR to machine code for the CPU *- C++
+//-*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -52,7 +53,8 @@ createTargetMachine(CPULevel level) {
   (void)initialized;
   llvm::Triple triple("x86_64-unknown-linux-gnu");
   std::string error;
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return makeError(error);
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
@@ -95,7 +97,8 @@ attn::compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
 
   llvm::SmallVector<KernelFacts> kernels = collectKernels(module);
   if (kernels.empty())
-    return makeError("the module holds no kernel: no attn.attend or attn.merge");
+    return makeError(
+        "the module holds no kernel: no attn.attend or attn.merge");
   mlir::registerBuiltinDialectTranslation(*module->getContext());
   mlir::registerLLVMDialectTranslation(*module->getContext());
   llvm::LLVMContext context;

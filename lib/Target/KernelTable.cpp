@@ -97,9 +97,9 @@ void attn::addKernelTable(llvm::Module &module,
       values.push_back(b.getInt32(static_cast<uint32_t>(value)));
     };
     addInt(static_cast<int64_t>(level));
-    for (llvm::StringRef fact : {"dtype", "layout", "q_heads", "kv_heads",
-                                 "k_dim", "v_dim", "q_len", "kv_tile",
-                                 "page_multiple"})
+    for (llvm::StringRef fact :
+         {"dtype", "layout", "q_heads", "kv_heads", "k_dim", "v_dim", "q_len",
+          "kv_tile", "page_multiple"})
       addInt(intFact(kernel, fact));
     values.push_back(b.getInt64(intFact(kernel, "window")));
     values.push_back(llvm::ConstantFP::get(f32, floatFact(kernel, "scale")));
@@ -118,9 +118,8 @@ void attn::addKernelTable(llvm::Module &module,
   auto *table = new llvm::GlobalVariable(
       module, tableType, /*isConstant=*/true,
       llvm::GlobalValue::InternalLinkage,
-      llvm::ConstantStruct::get(tableType,
-                                {b.getInt32(ATTN_KERNEL_ABI_VERSION),
-                                 b.getInt32(descs.size()), array}),
+      llvm::ConstantStruct::get(tableType, {b.getInt32(ATTN_KERNEL_ABI_VERSION),
+                                            b.getInt32(descs.size()), array}),
       "attn.table");
   auto *getter = llvm::Function::Create(
       llvm::FunctionType::get(ptr, /*isVarArg=*/false),

@@ -6,7 +6,8 @@
 |*===----------------------------------------------------------------------===*
 |*
 |* The internal ABI: what a generated kernel reads and what the runtime hands
-|* it. Users call attn_runtime.h instead. The lowering (lib/Conversion/TileToCPU)
+|* it. Users call attn_runtime.h instead. The lowering
+(lib/Conversion/TileToCPU)
 |* takes the field offsets from this very header; a change here reaches both
 |* sides at once, and every change bumps ATTN_KERNEL_ABI_VERSION, which a
 |* kernel table carries and the runtime checks.
@@ -58,7 +59,7 @@ typedef struct attn_kernel_args {
   int64_t v_stride_block, v_stride_token, v_stride_head;
   int64_t page_size;  /**< tokens per block; >= 1 */
   const float *sinks; /**< [q_heads] natural-log logits, or null */
-  void *out;          /**< [batch, q_len, q_heads, v_dim] at the strides below */
+  void *out; /**< [batch, q_len, q_heads, v_dim] at the strides below */
   int64_t out_stride_batch, out_stride_token, out_stride_head;
   float *lse; /**< [batch, q_len, q_heads] natural base, or null */
   int64_t lse_stride_batch, lse_stride_token, lse_stride_head;
@@ -71,11 +72,13 @@ typedef struct attn_kernel_args {
 
 /** One piece of work: some tokens of one request, for some kv heads. */
 typedef struct attn_work_item {
-  const int32_t *blocks; /**< the request's block ids; null: the block is `batch` */
-  int64_t batch;         /**< request index into q, out, lse */
-  int64_t seq_len;       /**< tokens of the request, including the q_len new ones */
-  int64_t token_begin;   /**< first token of this item */
-  int64_t token_end;     /**< one past the last token of this item; >= token_begin */
+  const int32_t
+      *blocks;     /**< the request's block ids; null: the block is `batch` */
+  int64_t batch;   /**< request index into q, out, lse */
+  int64_t seq_len; /**< tokens of the request, including the q_len new ones */
+  int64_t token_begin; /**< first token of this item */
+  int64_t
+      token_end; /**< one past the last token of this item; >= token_begin */
   int64_t head_begin, head_end; /**< kv heads [begin, end) */
   int64_t slot; /**< partial slot to write; -1: write out and lse directly */
 } attn_work_item;
@@ -86,7 +89,7 @@ typedef struct attn_combine_item {
   int64_t head_begin, head_end; /**< kv heads [begin, end) */
   int64_t slot_begin;           /**< first slot */
   int64_t slot_count;           /**< number of slots; 0 writes zeros and -inf */
-  int64_t slot_stride;          /**< distance between this request's slots, >= 1 */
+  int64_t slot_stride; /**< distance between this request's slots, >= 1 */
 } attn_combine_item;
 
 /** Generated entry points. `scratch` is 64-byte aligned, of scratch_bytes,
@@ -98,11 +101,11 @@ typedef void (*attn_combine_fn)(const attn_kernel_args *,
 
 /** Bits of attn_kernel_desc::flags. */
 enum attn_kernel_flags {
-  ATTN_KERNEL_CAUSAL = 1u << 0,     /**< bottom-right aligned */
-  ATTN_KERNEL_SINKS = 1u << 1,      /**< reads attn_kernel_args::sinks */
-  ATTN_KERNEL_V_IN_K = 1u << 2,     /**< V is the first v_dim elements of K */
-  ATTN_KERNEL_SCORE_MOD = 1u << 3,  /**< a custom score region is compiled in */
-  ATTN_KERNEL_EMULATED = 1u << 4    /**< calls the x86 emulation library */
+  ATTN_KERNEL_CAUSAL = 1u << 0,    /**< bottom-right aligned */
+  ATTN_KERNEL_SINKS = 1u << 1,     /**< reads attn_kernel_args::sinks */
+  ATTN_KERNEL_V_IN_K = 1u << 2,    /**< V is the first v_dim elements of K */
+  ATTN_KERNEL_SCORE_MOD = 1u << 3, /**< a custom score region is compiled in */
+  ATTN_KERNEL_EMULATED = 1u << 4   /**< calls the x86 emulation library */
 };
 
 /** Compile-time facts of one kernel. */
@@ -114,12 +117,13 @@ typedef struct attn_kernel_desc {
   int32_t dtype;  /**< attn_dtype of q, cache, out */
   int32_t layout; /**< attn_layout */
   int32_t q_heads, kv_heads, k_dim, v_dim;
-  int32_t q_len;   /**< query tokens per request */
-  int32_t kv_tile; /**< tokens per inner step */
+  int32_t q_len;         /**< query tokens per request */
+  int32_t kv_tile;       /**< tokens per inner step */
   int32_t page_multiple; /**< page_size must be a multiple of this; 1: any */
-  int64_t window;  /**< tokens seen to the left incl. the current; 0: unlimited */
-  float scale;     /**< on the raw logit */
-  float softcap;   /**< 0: none */
+  int64_t
+      window;    /**< tokens seen to the left incl. the current; 0: unlimited */
+  float scale;   /**< on the raw logit */
+  float softcap; /**< 0: none */
   int64_t scratch_bytes; /**< per thread */
   attn_kernel_fn kernel; /**< null: merges only, for attn_merge */
   attn_combine_fn combine;

@@ -1,4 +1,5 @@
-//===- attn-bench.cpp - Time a kernel beside this machine's ceilings *- C++ -*-===//
+//===- attn-bench.cpp - Time a kernel beside this machine's ceilings *- C++
+//-*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -60,7 +61,8 @@ int main(int argc, char **argv) {
       argc, argv,
       "attn-bench: time one decode kernel on this machine, beside what the "
       "machine can do.\n\nThe read ceiling streams the same pages on as many "
-      "threads, the compute ceiling is the peak of the\ninstructions used; both "
+      "threads, the compute ceiling is the peak of the\ninstructions used; "
+      "both "
       "are measured in the same minute.\n");
   exitOnError.setBanner("attn-bench: error: ");
   exitOnError(options.validate());
@@ -78,8 +80,7 @@ int main(int argc, char **argv) {
   mlir::SourceMgrDiagnosticHandler handler(sources, &context);
   model::AttentionSpec spec = exitOnError(parseShape(options.shape));
   DecodeOptions decode = exitOnError(options.decodeOptions());
-  auto module =
-      exitOnError(buildDecodeModule(&context, spec, "bench", decode));
+  auto module = exitOnError(buildDecodeModule(&context, spec, "bench", decode));
   auto func = *module->getOps<mlir::func::FuncOp>().begin();
   AttendOp attend = *func.getOps<AttendOp>().begin();
   if (!options.schedule.empty()) {
@@ -142,16 +143,16 @@ int main(int argc, char **argv) {
   record.copies = problemOptions.copies;
   record.threads = options.threads;
   record.isa = cpuLevelName(compile.level).str();
-  record.emulated =
-      attn_library_kernel(session->getLibrary(), 0)->flags &
-      ATTN_KERNEL_EMULATED;
+  record.emulated = attn_library_kernel(session->getLibrary(), 0)->flags &
+                    ATTN_KERNEL_EMULATED;
   record.bytes = cost.kvBytes;
   record.flops = cost.flops();
-  auto isa = static_cast<bench::Isa>(
-      std::min(compile.level, compile.hostLevel));
+  auto isa =
+      static_cast<bench::Isa>(std::min(compile.level, compile.hostLevel));
   bench::Summary time = bench::measure(kernel, timing);
   if (!options.noCeilings) {
-    record.setReadCeiling(bench::readCeiling(patterns, options.threads, {}, isa).rate);
+    record.setReadCeiling(
+        bench::readCeiling(patterns, options.threads, {}, isa).rate);
     bool bf16 = decode.element == DecodeOptions::Element::BF16;
     if (auto peak = bench::computePeak(options.threads, bf16, {}, isa))
       record.setComputePeak(peak->rate);

@@ -64,7 +64,8 @@ loadModules(mlir::MLIRContext &mlirContext) {
   if (!llvm::StringRef(opts->input).ends_with(".json") &&
       !llvm::sys::fs::is_directory(opts->input)) {
     llvm::SourceMgr sources;
-    auto module = mlir::parseSourceFile<mlir::ModuleOp>(opts->input, sources, &mlirContext);
+    auto module = mlir::parseSourceFile<mlir::ModuleOp>(opts->input, sources,
+                                                        &mlirContext);
     if (!module)
       std::exit(1); // the parser has said why
     modules.push_back(std::move(module));
@@ -74,9 +75,9 @@ loadModules(mlir::MLIRContext &mlirContext) {
   model::ModelSpec spec = exitOnError(model::loadConfig(opts->input));
   for (const model::LayerGroup &group : spec.groups)
     if (group.attention)
-      modules.push_back(exitOnError(buildDecodeModule(
-          &mlirContext, *group.attention, spec.modelType + "_" + group.kind,
-          options)));
+      modules.push_back(exitOnError(
+          buildDecodeModule(&mlirContext, *group.attention,
+                            spec.modelType + "_" + group.kind, options)));
   if (modules.empty())
     exitOnError(llvm::createStringError("the model has no attention"));
   return modules;
@@ -103,15 +104,16 @@ static bool run(mlir::ModuleOp module, mlir::func::FuncOp func, AttendOp op,
   llvm::outs() << func.getName() << ": " << problem->shape().q_heads << "/"
                << problem->shape().kv_heads << " heads, K "
                << problem->shape().k_dim << ", V " << problem->shape().v_dim
-               << ", batch " << problem->batch() << ", page "
-               << problem->page() << "\n";
+               << ", batch " << problem->batch() << ", page " << problem->page()
+               << "\n";
   llvm::outs().flush();
   if (opts->interpretOnly) {
     exitOnError(Oracle::create(func, *problem).takeError());
     llvm::outs() << "  interpreted\n";
     return true;
   }
-  CPUCompileOptions compile = exitOnError(chooseLevel(opts->isa, opts->emulate));
+  CPUCompileOptions compile =
+      exitOnError(chooseLevel(opts->isa, opts->emulate));
   std::unique_ptr<Session> session =
       exitOnError(Session::create(module, compile, opts->threads));
   attn_decode_params params = problem->params();
@@ -169,8 +171,8 @@ int main(int argc, char **argv) {
   exitOnError(options.validate());
   for (int64_t tokens : opts->context)
     if (tokens < 0 || tokens > INT32_MAX)
-      exitOnError(llvm::createStringError(
-          "--context must be 0 to 2147483647 tokens"));
+      exitOnError(
+          llvm::createStringError("--context must be 0 to 2147483647 tokens"));
 
   mlir::DialectRegistry registry;
   registerDialects(registry);
@@ -189,7 +191,8 @@ int main(int argc, char **argv) {
       if (opts->emit != "llvm" && opts->emit != "asm")
         exitOnError(
             llvm::createStringError("--emit must be attn, llvm or asm"));
-      CPUCompileOptions compile = exitOnError(chooseLevel(opts->isa, /*emulate=*/true));
+      CPUCompileOptions compile =
+          exitOnError(chooseLevel(opts->isa, /*emulate=*/true));
       auto text = exitOnError(compileForCPU(
           *module, compile,
           opts->emit == "llvm" ? CPUOutput::LLVMIR : CPUOutput::Assembly));
@@ -214,7 +217,8 @@ int main(int argc, char **argv) {
     llvm::ToolOutputFile file(opts->jsonFile, code, llvm::sys::fs::OF_Text);
     if (code)
       exitOnError(llvm::createStringError(code, "--json " + opts->jsonFile));
-    file.os() << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(records)));
+    file.os() << llvm::formatv("{0:2}\n",
+                               llvm::json::Value(std::move(records)));
     file.keep();
   }
   return ok ? 0 : 1;

@@ -1,4 +1,5 @@
-//===- RunOptions.cpp - Options that attn-run and attn-bench share *- C++ -*-===//
+//===- RunOptions.cpp - Options that attn-run and attn-bench share *- C++
+//-*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

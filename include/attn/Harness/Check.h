@@ -17,9 +17,9 @@ namespace attn::harness {
 /// How far a kernel's results are from the float64 oracle's, and how far they
 /// may be (DESIGN.md, section 5).
 struct CheckResult {
-  double maxError = 0;  ///< largest |out - oracle|
-  double share = 0;     ///< largest share of its limit that a row's error takes
-  double cosine = 0;    ///< 1 - cos(out, oracle) over all elements
+  double maxError = 0; ///< largest |out - oracle|
+  double share = 0;    ///< largest share of its limit that a row's error takes
+  double cosine = 0;   ///< 1 - cos(out, oracle) over all elements
   double maxLseError = 0;
   std::string failure; ///< empty: the check holds
 
@@ -35,11 +35,11 @@ public:
                                        const Problem &problem);
 
   /// Compares the problem's results, row by row (one query token of one head).
-  /// For 16-bit types a row's largest error may be twice the yardstick's in that
-  /// row, but at least one unit in the last place of its largest output; for
-  /// f32 it may be 1e-5 of the largest output. 1 - cos over everything may be
-  /// 5e-6, a log-sum-exp off by 2e-5 + 1e-6 |lse|. Rows without a token must be
-  /// exactly 0 and -inf, and nothing may be NaN.
+  /// For 16-bit types a row's largest error may be twice the yardstick's in
+  /// that row, but at least one unit in the last place of its largest output;
+  /// for f32 it may be 1e-5 of the largest output. 1 - cos over everything may
+  /// be 5e-6, a log-sum-exp off by 2e-5 + 1e-6 |lse|. Rows without a token must
+  /// be exactly 0 and -inf, and nothing may be NaN.
   CheckResult check(Problem &problem) const;
 
 private:

@@ -1,4 +1,5 @@
-//===- Problem.h - Inputs of one decode call, made up from a seed *- C++ -*-===//
+//===- Problem.h - Inputs of one decode call, made up from a seed *- C++
+//-*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -19,7 +19,8 @@ namespace attn::harness {
 
 /// The instruction level to use for `--isa`: `auto` is the host's; a level that
 /// the host lacks is an error unless `emulate`.
-llvm::Expected<CPUCompileOptions> chooseLevel(llvm::StringRef isa, bool emulate);
+llvm::Expected<CPUCompileOptions> chooseLevel(llvm::StringRef isa,
+                                              bool emulate);
 
 /// A module's kernels, compiled and opened in the runtime, with a thread pool.
 class Session {

@@ -28,10 +28,10 @@ namespace attn::interp {
 /// Understands the attn ops, constants, `func.return` and what rewrites put
 /// between attn ops: `tensor` ops on shapes, slices and concatenations,
 /// structured `linalg` ops and `linalg.softmax`, scalar `arith`, `scf.if`; in a
-/// score region the scalar ops of `arith` and `math`. Anything else, a shape that
-/// does not fit, or an index outside of a cache is an error that names the op
-/// and its location.
-/// `roundWeight`, where given, is AttendParams::roundWeight of every attend.
+/// score region the scalar ops of `arith` and `math`. Anything else, a shape
+/// that does not fit, or an index outside of a cache is an error that names the
+/// op and its location. `roundWeight`, where given, is
+/// AttendParams::roundWeight of every attend.
 llvm::Expected<llvm::SmallVector<Value>>
 interpret(mlir::func::FuncOp func, llvm::ArrayRef<Value> args,
           std::function<double(double)> roundWeight = {});

@@ -33,7 +33,8 @@ void addCPUStage(mlir::OpPassManager &pm, CPUStage stage,
                  const CPUPipelineOptions &options);
 
 /// Adds all stages up to and including `last`.
-void buildCPUPipeline(mlir::OpPassManager &pm, const CPUPipelineOptions &options,
+void buildCPUPipeline(mlir::OpPassManager &pm,
+                      const CPUPipelineOptions &options,
                       CPUStage last = CPUStage::LLVM);
 
 /// Registers `attn-to-cpu`.

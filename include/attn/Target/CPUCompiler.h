@@ -25,8 +25,8 @@ namespace attn {
 
 struct CPUCompileOptions {
   CPULevel level = CPULevel::AVX2;
-  /// Replace the instructions of `level` that are not in `hostLevel` by calls of
-  /// the emulation library and compile the rest for `hostLevel`.
+  /// Replace the instructions of `level` that are not in `hostLevel` by calls
+  /// of the emulation library and compile the rest for `hostLevel`.
   bool emulate = false;
   CPULevel hostLevel = CPULevel::AVX2;
 };
@@ -36,7 +36,8 @@ enum class CPUOutput { LLVMIR, Assembly, Object };
 
 /// Compiles every kernel of `module` (attn or tile ops; it is changed) and adds
 /// the table of kernels, exported as `attn_pack_table`
-/// (runtime/include/attn_kernel_abi.h). Diagnostics go to the context's handler.
+/// (runtime/include/attn_kernel_abi.h). Diagnostics go to the context's
+/// handler.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
               CPUOutput output = CPUOutput::Object);

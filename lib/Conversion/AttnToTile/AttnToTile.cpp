@@ -41,7 +41,8 @@ struct KernelBuilder {
     return tile::ConstantOp::create(b, loc, type, b.getF32FloatAttr(value));
   }
   SmallVector<Value> initialState() {
-    return {constant(kInitialMax, tileOf(rows, 1)), constant(0, tileOf(rows, 1)),
+    return {constant(kInitialMax, tileOf(rows, 1)),
+            constant(0, tileOf(rows, 1)),
             constant(0, tileOf(rows, cache.getV()))};
   }
 
@@ -53,15 +54,16 @@ struct KernelBuilder {
     auto stream = StreamT::create(b, loc, TypeRange(ValueRange(inits)), inits);
     SmallVector<Type> types = {first, second};
     llvm::append_range(types, TypeRange(ValueRange(inits)));
-    Block *body = b.createBlock(
-        &stream.getBody(), {}, types, SmallVector<Location>(types.size(), loc));
+    Block *body = b.createBlock(&stream.getBody(), {}, types,
+                                SmallVector<Location>(types.size(), loc));
     return {stream, body};
   }
 
   /// `p, m, l, alpha` of one softmax step over `score`.
   tile::OnlineSoftmaxOp softmaxStep(Value score, Block *body) {
     auto type = cast<tile::TileType>(score.getType());
-    bool packed = schedule.getEngine() != tile::Engine::Fma && type.getCols() > 1;
+    bool packed =
+        schedule.getEngine() != tile::Engine::Fma && type.getCols() > 1;
     Type weight = packed ? Type(b.getBF16Type()) : Type(b.getF32Type());
     return tile::OnlineSoftmaxOp::create(
         b, loc, tileOf(rows, type.getCols(), weight), tileOf(rows, 1),
@@ -99,14 +101,14 @@ void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
   Type element = k.cache.getElement();
   Value q = tile::QueryOp::create(b, k.loc,
                                   k.tileOf(k.rows, k.cache.getK(), element));
-  auto [stream, body] = k.startStream<tile::StreamOp>(
-      k.tileOf(tokens, k.cache.getK(), element),
-      k.tileOf(tokens, k.cache.getV(), element));
+  auto [stream, body] =
+      k.startStream<tile::StreamOp>(k.tileOf(tokens, k.cache.getK(), element),
+                                    k.tileOf(tokens, k.cache.getV(), element));
   tile::TileType scores = k.tileOf(k.rows, tokens);
   Value dot = tile::DotOp::create(b, k.loc, scores, q, body->getArgument(0));
-  auto score = tile::ScoreOp::create(
-      b, k.loc, scores, dot, attend.getScale(), kernel.getSoftcap(),
-      kernel.getCausal(), kernel.getWindow(), /*no_mask=*/false);
+  auto score = tile::ScoreOp::create(b, k.loc, scores, dot, attend.getScale(),
+                                     kernel.getSoftcap(), kernel.getCausal(),
+                                     kernel.getWindow(), /*no_mask=*/false);
   if (!attend.getScore().empty()) {
     IRMapping mapping;
     attend.getScore().cloneInto(&score.getRegion(), mapping);
@@ -136,11 +138,11 @@ void buildCombine(OpBuilder &b, tile::KernelOp kernel, Location loc) {
       b, loc, k.tileOf(k.rows, 1), body->getArgument(1), APFloat(1.0f),
       APFloat(0.0f), /*causal=*/false, /*window=*/0, /*no_mask=*/true);
   tile::OnlineSoftmaxOp step = k.softmaxStep(score, body);
-  auto acc = tile::MapOp::create(
-      b, loc, TypeRange{out},
-      ValueRange{body->getArgument(4), step.getAlpha(), body->getArgument(0),
-                 step.getP()},
-      b.getArrayAttr({}));
+  auto acc =
+      tile::MapOp::create(b, loc, TypeRange{out},
+                          ValueRange{body->getArgument(4), step.getAlpha(),
+                                     body->getArgument(0), step.getP()},
+                          b.getArrayAttr({}));
   {
     OpBuilder::InsertionGuard guard(b);
     SmallVector<Type> scalars(4, b.getF32Type());
@@ -170,8 +172,8 @@ struct ConvertAttnToTilePass
 
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    for (auto func : llvm::make_early_inc_range(
-             getOperation().getOps<func::FuncOp>())) {
+    for (auto func :
+         llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
       if (func.isExternal())
         continue;
       if (failed(convert(func, symbols)))

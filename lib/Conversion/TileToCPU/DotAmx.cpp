@@ -57,8 +57,8 @@ void attn::cpu::amxPackQuery(Kernel &k, Value packed) {
     Value source = emitQueryRow(k, token, groupHead);
     Value block = e.divU(row, heightValue);
     Value column = e.sub(row, e.mul(block, height));
-    Value target = e.ptr(packed, e.add(e.mul(block, blockBytes),
-                                       e.mul(column, 4)));
+    Value target =
+        e.ptr(packed, e.add(e.mul(block, blockBytes), e.mul(column, 4)));
     auto copyPair = [&](Value dim, Value pair) {
       Value word = e.load(e.ptr(source, e.mul(dim, 2)), e.i32());
       e.store(word, e.ptr(target, e.mul(pair, height * 4)));
@@ -88,8 +88,7 @@ static void dotTiles(Kernel &k, Value query, const View &key,
   for (int64_t i = 0; i < tokenTiles; ++i)
     keyBase.push_back(key.group(e, e.add(t, i * kGroup)));
   for (int64_t j = 0; j < numBlocks; ++j)
-    queryBase.push_back(
-        e.ptr(query, e.mul(e.add(firstBlock, j), blockBytes)));
+    queryBase.push_back(e.ptr(query, e.mul(e.add(firstBlock, j), blockBytes)));
   SmallVector<Value> acc;
   for (int64_t i = 0; i < tokenTiles * numBlocks; ++i)
     acc.push_back(e.tileZero(cType));
@@ -266,20 +265,19 @@ static void accTiles(Kernel &k, Value weights, ArrayRef<Value> valueTiles,
       sums.push_back(e.tileLoad(cType, accAt.back(), cStride));
     }
   }
-  ValueRange done =
-      e.loop(tokens, 32, sums, [&](Value t, ValueRange carried) {
-        SmallVector<Value> next(carried), b;
-        for (Value base : valueTiles)
-          b.push_back(e.tileLoad(bType, e.ptr(base, e.mul(t, 32)), bStride));
-        for (int64_t i = 0; i < numBlocks; ++i) {
-          Value a = e.tileLoad(aType, e.ptr(aBase[i], e.mul(t, 2)), aStride);
-          for (size_t j = 0; j < b.size(); ++j) {
-            Value &slot = next[i * b.size() + j];
-            slot = e.tileMul(a, b[j], slot);
-          }
-        }
-        return next;
-      });
+  ValueRange done = e.loop(tokens, 32, sums, [&](Value t, ValueRange carried) {
+    SmallVector<Value> next(carried), b;
+    for (Value base : valueTiles)
+      b.push_back(e.tileLoad(bType, e.ptr(base, e.mul(t, 32)), bStride));
+    for (int64_t i = 0; i < numBlocks; ++i) {
+      Value a = e.tileLoad(aType, e.ptr(aBase[i], e.mul(t, 2)), aStride);
+      for (size_t j = 0; j < b.size(); ++j) {
+        Value &slot = next[i * b.size() + j];
+        slot = e.tileMul(a, b[j], slot);
+      }
+    }
+    return next;
+  });
   for (auto [tile, at] : llvm::zip(done, accAt))
     e.tileStore(tile, at, cStride);
 }
@@ -296,13 +294,13 @@ static void rescale(Kernel &k, const Buffer &alpha, const Buffer &acc) {
     Value factor = e.load(e.ptr(alpha.base, e.mul(row, 4)), e.f32());
     Value one =
         arith::ConstantOp::create(e.b, e.loc, e.b.getF32FloatAttr(1.0f));
-    Value changed = arith::CmpFOp::create(
-        e.b, e.loc, arith::CmpFPredicate::UNE, factor, one);
+    Value changed = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::UNE,
+                                          factor, one);
     e.ifThen(changed, [&] {
       Value wide = e.broadcast(factor, e.vec(16));
       e.loop(k.vDim(), 16, [&](Value column) {
-        Value at = e.ptr(acc.base,
-                         e.mul(e.add(e.mul(row, k.vDim()), column), 4));
+        Value at =
+            e.ptr(acc.base, e.mul(e.add(e.mul(row, k.vDim()), column), 4));
         e.store(e.mulF(e.load(at, e.vec(16), 4), wide), at, 4);
       });
     });
@@ -319,8 +317,8 @@ void attn::cpu::amxDotAcc(Kernel &k, const Buffer &p, const View &value,
   Value strip = e.ptr(weights, k.blocks.padded * k.kvTile() * 2);
   rescale(k, alpha, acc);
   transposeWeights(k, p, weights);
-  // P V for `count` tiles of 16 dims at `column`, whose B tiles start at `tiles`
-  // and lie `stride` bytes apart.
+  // P V for `count` tiles of 16 dims at `column`, whose B tiles start at
+  // `tiles` and lie `stride` bytes apart.
   auto multiply = [&](Value column, int64_t count, Value tiles, Value stride) {
     SmallVector<Value> bases;
     for (int64_t i = 0; i < count; ++i)
@@ -338,9 +336,8 @@ void attn::cpu::amxDotAcc(Kernel &k, const Buffer &p, const View &value,
       return e.ptr(base, e.mul(e.divU(column, e.i64(16)), value.stride));
     };
     e.loop(k.vDim() / 32 * 32, 32, [&](Value column) {
-      e.loop(k.kvTile(), 2, [&](Value t) {
-        prefetchPair(k, value, t, column, 32);
-      });
+      e.loop(k.kvTile(), 2,
+             [&](Value t) { prefetchPair(k, value, t, column, 32); });
       multiply(column, 2, tilesAt(column), value.stride);
     });
     if (Value column = e.i64(k.vDim() - 16); k.vDim() % 32)

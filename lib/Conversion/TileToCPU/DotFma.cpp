@@ -84,8 +84,8 @@ void attn::cpu::fmaPackQuery(Kernel &k, Value packed) {
   int64_t padding = (k.blocks.padded - k.blocks.rows) * layout.rowBytes;
   VectorType bytes = e.vec(16, e.i32());
   e.loop(padding / 64, 1, [&](Value i) {
-    Value at = e.ptr(packed, e.add(e.mul(i, 64),
-                                   k.blocks.rows * layout.rowBytes));
+    Value at =
+        e.ptr(packed, e.add(e.mul(i, 64), k.blocks.rows * layout.rowBytes));
     e.store(e.zeros(bytes), at);
   });
 }
@@ -124,8 +124,8 @@ static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
         Value q = e.load(at, queryType, layout.dot ? 2 : 4);
         for (int64_t token = 0; token < tokens; ++token) {
           Value &slot = next[token * height + row];
-          slot = layout.dot ? x86vector::DotBF16Op::create(
-                                  e.b, e.loc, accType, slot, key[token], q)
+          slot = layout.dot ? x86vector::DotBF16Op::create(e.b, e.loc, accType,
+                                                           slot, key[token], q)
                                   .getResult()
                             : e.fma(key[token], q, slot);
         }
@@ -143,7 +143,8 @@ static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
           SmallVector<Value> next(carried);
           for (int64_t u = 0; u < unroll; ++u) {
             Value at = e.add(i, u);
-            next = step(e.mul(at, layout.step * es), e.mul(at, queryStep), next);
+            next =
+                step(e.mul(at, layout.step * es), e.mul(at, queryStep), next);
           }
           return next;
         }));
@@ -193,7 +194,8 @@ void attn::cpu::fmaDot(Kernel &k, Value packedQuery, const View &key,
 static int64_t stripVectors(const Kernel &k, int64_t height) {
   int64_t registers = k.lanes() == 16 ? 16 : 8;
   int64_t vectors = k.vDim() / k.lanes();
-  for (int64_t n = std::max<int64_t>(1, std::min(registers / height, int64_t(8)));
+  for (int64_t n =
+           std::max<int64_t>(1, std::min(registers / height, int64_t(8)));
        n > 1; --n)
     if (vectors % n == 0)
       return n;
@@ -230,8 +232,8 @@ static void loadValuePair(Kernel &k, const View &value, Value at, Value column,
   if (fmaSplitsColumns(k)) {
     for (int64_t n = 0; n < strip; n += 2) {
       Value here = e.ptr(at, n * lanes * es);
-      for (auto [list, row] :
-           {std::pair(&even, here), std::pair(&odd, e.ptr(here, value.stride))}) {
+      for (auto [list, row] : {std::pair(&even, here),
+                               std::pair(&odd, e.ptr(here, value.stride))}) {
         auto [first, second] = e.loadSplitBF16(row, lanes);
         list->push_back(first);
         list->push_back(second);
@@ -254,17 +256,16 @@ static void loadValuePair(Kernel &k, const View &value, Value at, Value column,
     if (strip > 1 && strip * lanes % 16) {
       Value dim = e.add(within, n * lanes);
       Value rest = arith::RemUIOp::create(e.b, e.loc, dim, e.i64(16));
-      offset = e.add(e.mul(value.stride, e.divU(dim, e.i64(16))),
-                     e.mul(rest, 4));
+      offset =
+          e.add(e.mul(value.stride, e.divU(dim, e.i64(16))), e.mul(rest, 4));
     }
     VectorType ints = e.vec(lanes, e.i32());
     Value pair = e.load(e.ptr(at, offset), ints);
-    even.push_back(e.bitcast(arith::ShLIOp::create(e.b, e.loc, pair,
-                                                   e.splat(int64_t(16), ints)),
-                             e.vec(lanes)));
+    even.push_back(e.bitcast(
+        arith::ShLIOp::create(e.b, e.loc, pair, e.splat(int64_t(16), ints)),
+        e.vec(lanes)));
     odd.push_back(e.bitcast(
-        arith::AndIOp::create(e.b, e.loc, pair,
-                              e.splat(int64_t(-65536), ints)),
+        arith::AndIOp::create(e.b, e.loc, pair, e.splat(int64_t(-65536), ints)),
         e.vec(lanes)));
   }
 }
@@ -275,15 +276,15 @@ static void loadValueInterleaved(Kernel &k, const View &value, Value at,
   Emitter &e = k.e;
   for (int64_t n = 0; n < strip; ++n) {
     if (value.paired) {
-      pairs.push_back(e.load(e.ptr(at, e.mul(value.stride, n)),
-                             e.vec(32, e.bf16())));
+      pairs.push_back(
+          e.load(e.ptr(at, e.mul(value.stride, n)), e.vec(32, e.bf16())));
       continue;
     }
     Value here = e.ptr(at, n * 32);
     Value even = e.load(here, e.vec(16, e.bf16()));
     Value odd = e.load(e.ptr(here, value.stride), e.vec(16, e.bf16()));
-    pairs.push_back(
-        vector::InterleaveOp::create(e.b, e.loc, e.vec(32, e.bf16()), even, odd));
+    pairs.push_back(vector::InterleaveOp::create(
+        e.b, e.loc, e.vec(32, e.bf16()), even, odd));
   }
 }
 
@@ -298,8 +299,8 @@ void attn::cpu::prefetchRow(Kernel &k, Value row, Value column, int64_t columns,
     e.prefetch(e.ptr(at, byte), far);
 }
 
-void attn::cpu::prefetchPair(Kernel &k, const View &value, Value t, Value column,
-                             int64_t columns) {
+void attn::cpu::prefetchPair(Kernel &k, const View &value, Value t,
+                             Value column, int64_t columns) {
   Emitter &e = k.e;
   Value first = value.ahead(e, e.i64(0));
   if (!first)
@@ -333,8 +334,7 @@ void attn::cpu::fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
             sums.push_back(e.mulF(e.load(accAt(row, n), type, 4), scale));
         }
         int64_t weightBytes = dot ? 2 : 4;
-        Value weights =
-            e.ptr(p.base, e.mul(start, k.kvTile() * weightBytes));
+        Value weights = e.ptr(p.base, e.mul(start, k.kvTile() * weightBytes));
         // Blocks after the first meet the lines in L1.
         bool fetch = segment.start == 0 && segment.count == 1;
         auto pairStep = [&](Value group, Value ahead, Value within, Value t,

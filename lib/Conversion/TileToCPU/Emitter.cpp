@@ -93,7 +93,8 @@ Value Emitter::zeros(VectorType type) {
 Value Emitter::splat(double value, VectorType type) {
   return arith::ConstantOp::create(
       b, loc,
-      DenseElementsAttr::get(type, b.getFloatAttr(type.getElementType(), value)));
+      DenseElementsAttr::get(type,
+                             b.getFloatAttr(type.getElementType(), value)));
 }
 Value Emitter::splat(int64_t value, VectorType type) {
   return arith::ConstantOp::create(
@@ -167,11 +168,11 @@ Value Emitter::roundTo(Value x, Type element) {
   Value rounded = arith::AddIOp::create(
       b, loc, arith::AddIOp::create(b, loc, bits, splat(int64_t(0x7fff), ints)),
       odd);
-  Value quiet = arith::OrIOp::create(b, loc, bits,
-                                     splat(int64_t(0x00400000), ints));
+  Value quiet =
+      arith::OrIOp::create(b, loc, bits, splat(int64_t(0x00400000), ints));
   Value nan = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x);
-  Value high = arith::ShRUIOp::create(b, loc, select(nan, quiet, rounded),
-                                      sixteen);
+  Value high =
+      arith::ShRUIOp::create(b, loc, select(nan, quiet, rounded), sixteen);
   VectorType shorts = vec(lanes, b.getIntegerType(16));
   return bitcast(arith::TruncIOp::create(b, loc, shorts, high),
                  vec(lanes, element));
@@ -289,15 +290,15 @@ Value Emitter::tileZero(amx::TileType type) {
 }
 Value Emitter::tileLoad(amx::TileType type, Value pointer, Value strideBytes) {
   Type element = type.getElementType();
-  Value stride = arith::ShRUIOp::create(
-      b, loc, strideBytes, i64(llvm::Log2_64(bytes(element))));
+  Value stride = arith::ShRUIOp::create(b, loc, strideBytes,
+                                        i64(llvm::Log2_64(bytes(element))));
   return amx::TileLoadOp::create(b, loc, type, memref(pointer, element),
                                  ValueRange{index(i64(0))}, index(stride));
 }
 void Emitter::tileStore(Value tile, Value pointer, Value strideBytes) {
   Type element = cast<amx::TileType>(tile.getType()).getElementType();
-  Value stride = arith::ShRUIOp::create(
-      b, loc, strideBytes, i64(llvm::Log2_64(bytes(element))));
+  Value stride = arith::ShRUIOp::create(b, loc, strideBytes,
+                                        i64(llvm::Log2_64(bytes(element))));
   amx::TileStoreOp::create(b, loc, memref(pointer, element),
                            ValueRange{index(i64(0))}, tile, index(stride));
 }

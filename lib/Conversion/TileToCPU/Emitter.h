@@ -80,8 +80,8 @@ public:
   Value bitcast(Value x, Type type);
   /// `lanes` elements of `element` at `pointer`, as f32.
   Value loadAsF32(Value pointer, int64_t lanes, Type element);
-  /// `2 * lanes` bf16 at `pointer` as two f32 vectors, of the even and of the odd
-  /// elements: one instruction each, where keeping the order takes two.
+  /// `2 * lanes` bf16 at `pointer` as two f32 vectors, of the even and of the
+  /// odd elements: one instruction each, where keeping the order takes two.
   std::pair<Value, Value> loadSplitBF16(Value pointer, int64_t lanes);
   /// f32 vector to `element`, rounded to nearest even.
   Value roundTo(Value x, Type element);
@@ -96,7 +96,8 @@ public:
   // Control flow.
   /// for (i = lb; i < ub; i += step) carrying `inits`; returns the results.
   /// `body` returns the next carried values.
-  using LoopBody = llvm::function_ref<llvm::SmallVector<Value>(Value, ValueRange)>;
+  using LoopBody =
+      llvm::function_ref<llvm::SmallVector<Value>(Value, ValueRange)>;
   ValueRange loop(Value lb, Value ub, int64_t step, ValueRange inits,
                   LoopBody body);
   ValueRange loop(int64_t ub, int64_t step, ValueRange inits, LoopBody body);

@@ -37,14 +37,16 @@ void Kernel::forEachRow(function_ref<void(Value, Value, Value)> body) {
 Value attn::cpu::emitQueryRow(Kernel &k, Value token, Value groupHead) {
   Emitter &e = k.e;
   Type i64 = e.b.getI64Type();
-  auto stride = [&](int64_t offset) { return e.loadField(k.args, offset, i64); };
+  auto stride = [&](int64_t offset) {
+    return e.loadField(k.args, offset, i64);
+  };
   Value head = e.add(e.mul(k.head, k.group()), groupHead);
   Value index = e.add(
       e.add(e.mul(k.batch, stride(offsetof(attn_kernel_args, q_stride_batch))),
             e.mul(token, stride(offsetof(attn_kernel_args, q_stride_token)))),
       e.mul(head, stride(offsetof(attn_kernel_args, q_stride_head))));
-  Value base = e.loadField(k.args, offsetof(attn_kernel_args, q),
-                           k.scratch.getType());
+  Value base =
+      e.loadField(k.args, offsetof(attn_kernel_args, q), k.scratch.getType());
   return e.ptr(base, e.mul(index, Emitter::bytes(k.element())));
 }
 
@@ -53,9 +55,22 @@ namespace {
 class KernelLowering {
 public:
   KernelLowering(tile::KernelOp op, bool bf16Convert)
-      : builder(op), op(op),
-        k{{builder, op.getLoc(), bf16Convert}, op, op.getCache(),
-          op.getScheduleAttr(), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}} {}
+      : builder(op), op(op), k{{builder, op.getLoc(), bf16Convert},
+                               op,
+                               op.getCache(),
+                               op.getScheduleAttr(),
+                               {},
+                               {},
+                               {},
+                               {},
+                               {},
+                               {},
+                               {},
+                               {},
+                               {},
+                               {},
+                               {},
+                               {}} {}
 
   LogicalResult run();
 
@@ -95,8 +110,8 @@ private:
     SmallVector<Buffer> state;
     for (auto [type, offset] :
          llvm::zip(stream->getResultTypes(), stateOffsets)) {
-      Value at = k.e.ptr(k.scratchAt(offset),
-                         k.e.mul(k.head, stateBytes(type)));
+      Value at =
+          k.e.ptr(k.scratchAt(offset), k.e.mul(k.head, stateBytes(type)));
       state.push_back(
           {at, orderOf(type), cast<tile::TileType>(type).getCols()});
     }
@@ -160,15 +175,13 @@ void KernelLowering::startHead(Operation *stream) {
   }
   for (auto [init, state] :
        llvm::zip(stream->getOperands(), headState(stream))) {
-    double value = init.getDefiningOp<tile::ConstantOp>()
-                       .getValue()
-                       .convertToFloat();
+    double value =
+        init.getDefiningOp<tile::ConstantOp>().getValue().convertToFloat();
     VectorType type = e.vec(16);
     Value wide = e.splat(value, type);
     Value base = state.base;
-    e.loop(stateBytes(init.getType()), 64, [&](Value byte) {
-      e.store(wide, e.ptr(base, byte), 4);
-    });
+    e.loop(stateBytes(init.getType()), 64,
+           [&](Value byte) { e.store(wide, e.ptr(base, byte), 4); });
   }
 }
 
@@ -192,7 +205,8 @@ LogicalResult KernelLowering::emitMapOp(tile::MapOp map) {
       // An input that nobody else reads gives its place to the result.
       Buffer buffer;
       for (size_t j = 0; elementwise && !buffer.base && j < inputs.size(); ++j)
-        if (!taken[j] && inputs[j].order == own && map.getInputs()[j].hasOneUse()) {
+        if (!taken[j] && inputs[j].order == own &&
+            map.getInputs()[j].hasOneUse()) {
           taken[j] = true;
           buffer = inputs[j];
         }
@@ -251,11 +265,11 @@ void KernelLowering::emitStore(Value out, Value lse, bool partial) {
                              partial ? offsetof(attn_kernel_args, partial_out)
                                      : offsetof(attn_kernel_args, out),
                              pointer);
-    Value lseBase = e.loadField(
-        k.args,
-        partial ? offsetof(attn_kernel_args, partial_lse)
-                : offsetof(attn_kernel_args, lse),
-        pointer);
+    Value lseBase =
+        e.loadField(k.args,
+                    partial ? offsetof(attn_kernel_args, partial_lse)
+                            : offsetof(attn_kernel_args, lse),
+                    pointer);
     Type stored = partial ? e.f32() : k.element();
     int64_t heads = k.cache.getHeads() * k.group();
     k.forEachRow([&](Value token, Value groupHead, Value row) {
@@ -267,9 +281,8 @@ void KernelLowering::emitStore(Value out, Value lse, bool partial) {
         index = e.mul(lseIndex, k.vDim());
       } else {
         auto at = [&](int64_t b, int64_t t, int64_t h) {
-          return e.add(
-              e.add(e.mul(k.batch, field(b)), e.mul(token, field(t))),
-              e.mul(head, field(h)));
+          return e.add(e.add(e.mul(k.batch, field(b)), e.mul(token, field(t))),
+                       e.mul(head, field(h)));
         };
         index = at(offsetof(attn_kernel_args, out_stride_batch),
                    offsetof(attn_kernel_args, out_stride_token),
@@ -330,14 +343,14 @@ void KernelLowering::loadPartial(const Buffer &out, const Buffer &lse) {
   Value lseBase = e.loadField(k.args, offsetof(attn_kernel_args, partial_lse),
                               k.scratch.getType());
   int64_t heads = k.cache.getHeads() * k.group();
-  Value none = arith::ConstantOp::create(e.b, e.loc,
-                                         e.b.getF32FloatAttr(-INFINITY));
-  e.loop(e.i64(k.blocks.rows), e.i64(k.blocks.padded), 1, [&](Value row) {
-    e.store(none, e.ptr(lse.base, e.mul(row, 4)), 4);
-  });
+  Value none =
+      arith::ConstantOp::create(e.b, e.loc, e.b.getF32FloatAttr(-INFINITY));
+  e.loop(e.i64(k.blocks.rows), e.i64(k.blocks.padded), 1,
+         [&](Value row) { e.store(none, e.ptr(lse.base, e.mul(row, 4)), 4); });
   k.forEachRow([&](Value token, Value groupHead, Value row) {
     Value head = e.add(e.mul(k.head, k.group()), groupHead);
-    Value index = e.add(e.mul(e.add(e.mul(slot, k.qLen()), token), heads), head);
+    Value index =
+        e.add(e.mul(e.add(e.mul(slot, k.qLen()), token), heads), head);
     e.store(e.load(e.ptr(lseBase, e.mul(index, 4)), e.f32(), 4),
             e.ptr(lse.base, e.mul(row, 4)), 4);
     Value from = e.ptr(base, e.mul(index, k.vDim() * 4));
@@ -384,7 +397,8 @@ LogicalResult KernelLowering::emitOp(Operation &inner) {
       return dot.emitOpError("needs an accumulator that nothing else reads");
     Buffer acc = buffers.lookup(dot.getAcc());
     buffers[dot] = acc;
-    Buffer p = buffers.lookup(dot.getP()), alpha = buffers.lookup(dot.getAlpha());
+    Buffer p = buffers.lookup(dot.getP()),
+           alpha = buffers.lookup(dot.getAlpha());
     View value = views.lookup(dot.getV());
     if (isAmx())
       amxDotAcc(k, p, value, alpha, acc, packOffset);
@@ -462,7 +476,9 @@ LogicalResult KernelLowering::emitBody() {
   LogicalResult result = success();
   if (op.getCombine()) {
     Type i64 = e.b.getI64Type();
-    auto field = [&](int64_t offset) { return e.loadField(k.item, offset, i64); };
+    auto field = [&](int64_t offset) {
+      return e.loadField(k.item, offset, i64);
+    };
     Value begin = field(offsetof(attn_combine_item, slot_begin));
     Value count = field(offsetof(attn_combine_item, slot_count));
     Value stride = field(offsetof(attn_combine_item, slot_stride));
@@ -509,7 +525,7 @@ void KernelLowering::attachFacts(func::FuncOp func) {
                  int64_t value) {
     list.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
   };
-  int64_t dtype = k.element().isBF16() ? ATTN_BF16
+  int64_t dtype = k.element().isBF16()  ? ATTN_BF16
                   : k.element().isF16() ? ATTN_F16
                                         : ATTN_F32;
   int64_t flags = (op.getCausal() ? ATTN_KERNEL_CAUSAL : 0) |

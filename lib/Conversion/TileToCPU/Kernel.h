@@ -17,10 +17,10 @@ namespace attn::cpu {
 
 /// How a tile lies in memory. `h` is a block's height, `t` a column.
 enum class Order {
-  RowVector,  ///< one f32 a row
-  RowMajor,   ///< rows of contiguous f32
-  Score,      ///< per block [t][h] f32: a vector holds whole columns
-  PairScore,  ///< per block [t/2][h][2] bf16: a 32-bit lane is a token pair
+  RowVector, ///< one f32 a row
+  RowMajor,  ///< rows of contiguous f32
+  Score,     ///< per block [t][h] f32: a vector holds whole columns
+  PairScore, ///< per block [t/2][h][2] bf16: a 32-bit lane is a token pair
 };
 
 /// A tile's storage.
@@ -109,7 +109,8 @@ Value emitQueryRow(Kernel &k, Value token, Value groupHead);
 // bytes; packing it; scores = q k^T; acc = alpha * acc + p v.
 int64_t fmaQueryBytes(Kernel &k);
 void fmaPackQuery(Kernel &k, Value packed);
-void fmaDot(Kernel &k, Value packedQuery, const View &key, const Buffer &scores);
+void fmaDot(Kernel &k, Value packedQuery, const View &key,
+            const Buffer &scores);
 void fmaDotAcc(Kernel &k, const Buffer &p, const View &value,
                const Buffer &alpha, const Buffer &acc);
 /// Whether, in each group of two vectors of the accumulator's columns, the even
@@ -123,7 +124,8 @@ void prefetchPair(Kernel &k, const View &value, Value t, Value column,
 
 int64_t amxQueryBytes(Kernel &k);
 void amxPackQuery(Kernel &k, Value packed);
-void amxDot(Kernel &k, Value packedQuery, const View &key, const Buffer &scores);
+void amxDot(Kernel &k, Value packedQuery, const View &key,
+            const Buffer &scores);
 /// Needs amxDotAccScratch bytes of scratch at `packOffset`.
 void amxDotAcc(Kernel &k, const Buffer &p, const View &value,
                const Buffer &alpha, const Buffer &acc, int64_t packOffset);
@@ -133,18 +135,17 @@ int64_t amxDotAccScratch(Kernel &k);
 bool amxPermutesColumns(const Kernel &k);
 
 /// Lowers a map: `inputs` and `results` are the operands' and results' storage.
-mlir::LogicalResult emitMap(Kernel &k, tile::MapOp map,
-                            ArrayRef<Buffer> inputs, ArrayRef<Buffer> results,
-                            Value rowCoords);
+mlir::LogicalResult emitMap(Kernel &k, tile::MapOp map, ArrayRef<Buffer> inputs,
+                            ArrayRef<Buffer> results, Value rowCoords);
 /// Writes the query token and the head within the group of each row, for
 /// tile.coord: two arrays of `blocks.padded` i32.
 void emitRowCoords(Kernel &k, Value rowCoords);
 
-/// Finds the K and V tiles in the cache. A whole tile whose groups of tokens lie
-/// within pages is read where it is. Any other (the last tile of a sequence,
-/// pages that are no multiple of a group, the edge of a window) is gathered
-/// token by token into scratch, with zeros where no token is seen: weights there
-/// are 0, and 0 times what an unused slot holds may be NaN.
+/// Finds the K and V tiles in the cache. A whole tile whose groups of tokens
+/// lie within pages is read where it is. Any other (the last tile of a
+/// sequence, pages that are no multiple of a group, the edge of a window) is
+/// gathered token by token into scratch, with zeros where no token is seen:
+/// weights there are 0, and 0 times what an unused slot holds may be NaN.
 class TileReader {
 public:
   /// Loads what the call gives; reserves scratch to gather into.

@@ -53,7 +53,8 @@ struct LowerToLLVMPass : attn::impl::LowerToLLVMCPUBase<LowerToLLVMPass> {
     target.addLegalOp<ModuleOp>();
     configureAMXLegalizeForExportTarget(target);
     configureX86VectorLegalizeForExportTarget(target);
-    if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
+    if (failed(
+            applyFullConversion(getOperation(), target, std::move(patterns))))
       return signalPassFailure();
   }
 };

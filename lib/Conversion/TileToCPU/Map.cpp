@@ -18,10 +18,10 @@ namespace {
 
 /// One vector's worth of a map's domain.
 struct Lane {
-  Value start;      ///< first row of the block (i64)
-  int64_t height;   ///< rows of the block
-  Value firstKey;   ///< position of the vector's first column's key (i32)
-  int64_t lanes;    ///< lanes of the vector
+  Value start;    ///< first row of the block (i64)
+  int64_t height; ///< rows of the block
+  Value firstKey; ///< position of the vector's first column's key (i32)
+  int64_t lanes;  ///< lanes of the vector
 };
 
 /// Clones a map's scalar region with vectors in the place of scalars.
@@ -49,10 +49,11 @@ private:
     Emitter &e = k.e;
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       auto type = VectorType::get({lane.lanes}, constant.getType());
-      mapping.map(constant, arith::ConstantOp::create(
-                                e.b, e.loc,
-                                DenseElementsAttr::get(type, constant.getValue()))
-                                .getResult());
+      mapping.map(
+          constant,
+          arith::ConstantOp::create(
+              e.b, e.loc, DenseElementsAttr::get(type, constant.getValue()))
+              .getResult());
       return success();
     }
     if (auto coord = dyn_cast<tile::CoordOp>(op)) {
@@ -66,8 +67,8 @@ private:
       mapping.map(op.getResult(0), special);
       return success();
     }
-    if (!OpTrait::hasElementwiseMappableTraits(&op) || op.getNumResults() != 1 ||
-        !isLowered(op))
+    if (!OpTrait::hasElementwiseMappableTraits(&op) ||
+        op.getNumResults() != 1 || !isLowered(op))
       return op.emitOpError("has no vector form on the CPU target; a score "
                             "region takes arith ops and math.exp, exp2, log, "
                             "log2, tanh, sqrt, absf");
@@ -96,8 +97,8 @@ private:
     if (auto exp2 = dyn_cast<math::Exp2Op>(op)) {
       // The softmax's own exponents are bounded (ninf); a user's may overflow,
       // and saturate just below 2^127.
-      bool bounded = bitEnumContainsAll(exp2.getFastmath(),
-                                        arith::FastMathFlags::ninf);
+      bool bounded =
+          bitEnumContainsAll(exp2.getFastmath(), arith::FastMathFlags::ninf);
       return bounded ? emitExp2(e, operands[0], degree)
                      : emitExp2(e, saturate(operands[0]), 6);
     }
@@ -108,7 +109,8 @@ private:
     if (isa<math::Log2Op>(op))
       return emitLog2(e, operands[0]);
     if (isa<math::LogOp>(op))
-      return e.mulF(emitLog2(e, operands[0]), e.splat(0.6931471805599453, type));
+      return e.mulF(emitLog2(e, operands[0]),
+                    e.splat(0.6931471805599453, type));
     if (isa<math::TanhOp>(op))
       return emitTanh(e, operands[0]);
     return {};
@@ -125,9 +127,10 @@ private:
     Emitter &e = k.e;
     VectorType ints = e.vec(lane.lanes, e.i32());
     auto perRow = [&](int64_t array) {
-      Value at = e.ptr(rowCoords, e.mul(e.add(lane.start,
-                                              array * k.blocks.padded), 4));
-      return e.replicate(e.load(at, e.vec(lane.height, e.i32()), 4), lane.lanes);
+      Value at = e.ptr(rowCoords,
+                       e.mul(e.add(lane.start, array * k.blocks.padded), 4));
+      return e.replicate(e.load(at, e.vec(lane.height, e.i32()), 4),
+                         lane.lanes);
     };
     switch (kind) {
     case tile::CoordKind::Batch:
@@ -218,9 +221,8 @@ struct MapEmitter {
   /// are carried in vectors and folded to one column at the end.
   void emitScores() {
     int64_t lanes = k.lanes(), columns = map.getDomain().getCols();
-    bool paired = llvm::any_of(results, [](const Buffer &b) {
-      return b.order == Order::PairScore;
-    });
+    bool paired = llvm::any_of(
+        results, [](const Buffer &b) { return b.order == Order::PairScore; });
     int64_t vectors = paired ? 2 : 1; // a token pair may straddle two vectors
     forEachBlock([&](Value start, const RowSegment &segment) {
       int64_t height = segment.height;
@@ -231,9 +233,9 @@ struct MapEmitter {
                             : Value());
       SmallVector<Value> inits;
       for (unsigned i = 0; i < map.getReductions().size(); ++i)
-        inits.push_back(e.splat(reduction(i) == tile::Reduction::Max ? -INFINITY
-                                                                     : 0.0,
-                                e.vec(lanes)));
+        inits.push_back(
+            e.splat(reduction(i) == tile::Reduction::Max ? -INFINITY : 0.0,
+                    e.vec(lanes)));
       Value block = e.mul(start, columns);
       ValueRange reduced = e.loop(
           columns * height, vectors * lanes, inits,
@@ -246,11 +248,10 @@ struct MapEmitter {
                   e.b, e.loc, at, e.i64(llvm::Log2_64(height)));
               SmallVector<Value> args;
               for (auto [input, value] : llvm::zip(inputs, fixed))
-                args.push_back(
-                    value ? value
-                          : e.load(e.ptr(input.base,
-                                         e.mul(e.add(block, at), 4)),
-                                   e.vec(lanes), 4));
+                args.push_back(value ? value
+                                     : e.load(e.ptr(input.base,
+                                                    e.mul(e.add(block, at), 4)),
+                                              e.vec(lanes), 4));
               Value key = e.toI32(e.add(k.tileStart, column));
               outs.push_back(region(args, {start, height, key, lanes}));
               for (unsigned i = 0; i < next.size(); ++i)
@@ -283,10 +284,10 @@ struct MapEmitter {
     int64_t lanes = k.lanes();
     if (buffer.order == Order::Score) {
       for (auto [v, out] : llvm::enumerate(outs))
-        e.store(out[i],
-                e.ptr(buffer.base,
-                      e.mul(e.add(e.add(block, flat), v * lanes), 4)),
-                4);
+        e.store(
+            out[i],
+            e.ptr(buffer.base, e.mul(e.add(e.add(block, flat), v * lanes), 4)),
+            4);
       return;
     }
     // Two vectors of [column][height] to [column / 2][height][2].
@@ -306,17 +307,17 @@ struct MapEmitter {
     e.loop(k.blocks.rows, 1, [&](Value row) {
       SmallVector<Value> fixed;
       for (const Buffer &input : inputs)
-        fixed.push_back(
-            input.order == Order::RowVector
-                ? e.broadcastLoad(e.ptr(input.base, e.mul(row, 4)), e.vec(lanes))
-                : Value());
+        fixed.push_back(input.order == Order::RowVector
+                            ? e.broadcastLoad(e.ptr(input.base, e.mul(row, 4)),
+                                              e.vec(lanes))
+                            : Value());
       e.loop(columns, lanes, [&](Value column) {
         Value offset = e.mul(e.add(e.mul(row, columns), column), 4);
         SmallVector<Value> args;
         for (auto [input, value] : llvm::zip(inputs, fixed))
-          args.push_back(value ? value
-                               : e.load(e.ptr(input.base, offset),
-                                        e.vec(lanes), 4));
+          args.push_back(
+              value ? value
+                    : e.load(e.ptr(input.base, offset), e.vec(lanes), 4));
         SmallVector<Value> out = region(args, {row, 1, {}, lanes});
         for (auto [value, buffer] : llvm::zip(out, results))
           e.store(value, e.ptr(buffer.base, offset), 4);
@@ -332,12 +333,10 @@ LogicalResult attn::cpu::emitMap(Kernel &k, tile::MapOp map,
                                  ArrayRef<Buffer> results, Value rowCoords) {
   MapEmitter emitter{k, map, inputs, results,
                      Vectorizer(k, rowCoords, k.schedule.getExp2Degree())};
-  bool rows = llvm::all_of(inputs, [](const Buffer &b) {
-    return b.order == Order::RowVector;
-  });
-  bool matrix = llvm::any_of(inputs, [](const Buffer &b) {
-    return b.order == Order::RowMajor;
-  });
+  bool rows = llvm::all_of(
+      inputs, [](const Buffer &b) { return b.order == Order::RowVector; });
+  bool matrix = llvm::any_of(
+      inputs, [](const Buffer &b) { return b.order == Order::RowMajor; });
   if (matrix && !map.getReductions().empty())
     return map.emitOpError("reduces an output's columns, which no CPU kernel "
                            "needs");
@@ -353,8 +352,8 @@ LogicalResult attn::cpu::emitMap(Kernel &k, tile::MapOp map,
 void attn::cpu::emitRowCoords(Kernel &k, Value rowCoords) {
   Emitter &e = k.e;
   auto write = [&](int64_t array, int64_t row, int64_t value) {
-    Value word = arith::ConstantOp::create(e.b, e.loc,
-                                           e.b.getI32IntegerAttr(value));
+    Value word =
+        arith::ConstantOp::create(e.b, e.loc, e.b.getI32IntegerAttr(value));
     e.store(word, e.ptr(rowCoords, (array * k.blocks.padded + row) * 4), 4);
   };
   for (int64_t row = 0; row < k.blocks.padded; ++row) {

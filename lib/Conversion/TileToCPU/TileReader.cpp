@@ -44,9 +44,7 @@ TileReader::Part TileReader::loadPart(bool value) {
                           : offsetof(attn_kernel_args, k_stride_head));
   part.rowBytes = (value ? k.vDim() : k.kDim()) * es;
   part.scratch = k.reserve(k.kvTile() * part.rowBytes);
-  auto array = [&] {
-    return k.scratchAt(k.reserve(k.kvTile() / kGroup * 8));
-  };
+  auto array = [&] { return k.scratchAt(k.reserve(k.kvTile() / kGroup * 8)); };
   part.here = array();
   part.next = array();
   part.gathered = array();
@@ -60,7 +58,9 @@ TileReader::Part TileReader::loadPart(bool value) {
 Value TileReader::blockOf(Value pageIndex) {
   auto op = scf::IfOp::create(
       e.b, e.loc, contiguous,
-      [&](OpBuilder &b, Location loc) { scf::YieldOp::create(b, loc, k.batch); },
+      [&](OpBuilder &b, Location loc) {
+        scf::YieldOp::create(b, loc, k.batch);
+      },
       [&](OpBuilder &b, Location loc) {
         OpBuilder::InsertionGuard guard(e.b);
         e.b.restoreInsertionPoint(b.saveInsertionPoint());
@@ -171,7 +171,8 @@ View TileReader::viewOf(const Part &part) {
   return view;
 }
 
-/// Copies `rowBytes` bytes (a multiple of 32) from `from` (null: zeros) to `to`.
+/// Copies `rowBytes` bytes (a multiple of 32) from `from` (null: zeros) to
+/// `to`.
 static void copyRow(Emitter &e, Value from, Value to, int64_t rowBytes) {
   VectorType chunk = e.vec(8, e.i32());
   e.loop(rowBytes, 32, [&](Value byte) {

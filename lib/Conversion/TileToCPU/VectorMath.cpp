@@ -22,14 +22,12 @@ static ArrayRef<double> exp2Coefficients(int64_t degree) {
   static const double d5[] = {1.0000000717e+00, 6.9314696707e-01,
                               2.4022119724e-01, 5.5507132729e-02,
                               9.6755413310e-03, 1.3276472168e-03};
-  static const double d6[] = {1.0000000006e+00, 6.9314720574e-01,
-                              2.4022646891e-01, 5.5503287770e-02,
-                              9.6184889565e-03, 1.3399931209e-03,
-                              1.5345812165e-04};
-  static const double d7[] = {9.9999999996e-01, 6.9314718073e-01,
-                              2.4022651198e-01, 5.5504103535e-02,
-                              9.6180272537e-03, 1.3333922560e-03,
-                              1.5469291140e-04, 1.5201922589e-05};
+  static const double d6[] = {
+      1.0000000006e+00, 6.9314720574e-01, 2.4022646891e-01, 5.5503287770e-02,
+      9.6184889565e-03, 1.3399931209e-03, 1.5345812165e-04};
+  static const double d7[] = {
+      9.9999999996e-01, 6.9314718073e-01, 2.4022651198e-01, 5.5504103535e-02,
+      9.6180272537e-03, 1.3333922560e-03, 1.5469291140e-04, 1.5201922589e-05};
   static const ArrayRef<double> all[] = {d3, d4, d5, d6, d7};
   return all[degree - 3];
 }
@@ -37,7 +35,8 @@ static ArrayRef<double> exp2Coefficients(int64_t degree) {
 Value attn::cpu::emitExp2(Emitter &e, Value x, int64_t degree) {
   auto type = cast<VectorType>(x.getType());
   VectorType ints = e.vec(type.getNumElements(), e.i32());
-  // Adding 1.5 * 2^23 rounds to an integer, which is then found in the low bits.
+  // Adding 1.5 * 2^23 rounds to an integer, which is then found in the low
+  // bits.
   Value magic = e.splat(12582912.0, type);
   Value shifted = e.addF(x, magic);
   Value whole = arith::SubFOp::create(e.b, e.loc, shifted, magic);
@@ -62,9 +61,10 @@ Value attn::cpu::emitLog2(Emitter &e, Value x) {
   Value bits = e.bitcast(x, ints);
   Value sqrtHalf = e.splat(int64_t(0x3f3504f3), ints);
   Value offset = arith::SubIOp::create(e.b, e.loc, bits, sqrtHalf);
-  Value k = arith::ShRSIOp::create(e.b, e.loc, offset,
-                                   e.splat(int64_t(23), ints));
-  Value kBits = arith::ShLIOp::create(e.b, e.loc, k, e.splat(int64_t(23), ints));
+  Value k =
+      arith::ShRSIOp::create(e.b, e.loc, offset, e.splat(int64_t(23), ints));
+  Value kBits =
+      arith::ShLIOp::create(e.b, e.loc, k, e.splat(int64_t(23), ints));
   Value m = e.bitcast(arith::SubIOp::create(e.b, e.loc, bits, kBits), type);
   // log2 m = 2/ln2 * atanh(s), s = (m - 1) / (m + 1), |s| < 0.172.
   Value one = e.splat(1.0, type);
@@ -82,7 +82,8 @@ Value attn::cpu::emitTanh(Emitter &e, Value x) {
   auto type = cast<VectorType>(x.getType());
   Value magnitude = math::AbsFOp::create(e.b, e.loc, x);
   // t = e^(-2|x|) lies in (0, 1], so nothing overflows.
-  Value t = emitExp2(e, e.mulF(magnitude, e.splat(-2.8853900817779268, type)), 6);
+  Value t =
+      emitExp2(e, e.mulF(magnitude, e.splat(-2.8853900817779268, type)), 6);
   Value one = e.splat(1.0, type);
   Value result = arith::DivFOp::create(
       e.b, e.loc, arith::SubFOp::create(e.b, e.loc, one, t), e.addF(one, t));

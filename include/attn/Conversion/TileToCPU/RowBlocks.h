@@ -14,8 +14,9 @@
 
 namespace attn::cpu {
 
-/// `count` blocks of `height` rows each, the first at row `start`. The height is
-/// a power of two, so that a vector of scores holds whole columns of a block.
+/// `count` blocks of `height` rows each, the first at row `start`. The height
+/// is a power of two, so that a vector of scores holds whole columns of a
+/// block.
 struct RowSegment {
   int64_t start, height, count;
 };
@@ -48,7 +49,8 @@ inline RowBlocks blockRowsFma(int64_t rows, int64_t tallest) {
   if (rows >= tallest)
     push(tallest, rows / tallest);
   for (int64_t left = rows % tallest; left > 0;) {
-    int64_t up = llvm::PowerOf2Ceil(left), down = llvm::bit_floor<uint64_t>(left);
+    int64_t up = llvm::PowerOf2Ceil(left),
+            down = llvm::bit_floor<uint64_t>(left);
     int64_t height = 4 * (up - left) <= up ? up : down;
     push(height, 1);
     left -= height;

@@ -1,4 +1,5 @@
-//===- SelectCPUSchedule.cpp - Choose how the CPU runs each attention *- C++ -*-===//
+//===- SelectCPUSchedule.cpp - Choose how the CPU runs each attention *- C++
+//-*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -70,9 +71,8 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
   int64_t vector = level == CPULevel::AVX2 ? 8 : 16;
   // Weights rounded to bf16 would do with the third degree (7.5e-5), but their
   // sum is the log-sum-exp, which callers merge by: the fourth gives 2.6e-6.
-  int64_t degree = engine == tile::Engine::Fma
-                       ? (p.element.isF32() ? 6 : 5)
-                       : 4;
+  int64_t degree =
+      engine == tile::Engine::Fma ? (p.element.isF32() ? 6 : 5) : 4;
   // Latent rows follow each other: the hardware's prefetcher walks them, and
   // software prefetches only queue before its requests.
   int64_t prefetch = p.latent ? 0 : 2048;
@@ -104,8 +104,9 @@ struct SelectCPUSchedule
                     cache.getHeads()});
       } else if (auto merge = dyn_cast<MergeOp>(op)) {
         // A merge multiplies nothing: f32 maps only.
-        annotate(op, *level,
-                 {Float32Type::get(op->getContext()), 1, false, Layout::Row, 0, 1});
+        annotate(
+            op, *level,
+            {Float32Type::get(op->getContext()), 1, false, Layout::Row, 0, 1});
       }
     });
   }
@@ -113,8 +114,8 @@ struct SelectCPUSchedule
   void annotate(Operation *op, CPULevel level, const Problem &problem) {
     tile::ScheduleAttr schedule = choose(op->getContext(), level, problem);
     op->setAttr("tile.schedule", schedule);
-    remark::passed(op->getLoc(), remark::RemarkOpts::name("schedule")
-                                     .category("attn"))
+    remark::passed(op->getLoc(),
+                   remark::RemarkOpts::name("schedule").category("attn"))
         << "engine " << tile::stringifyEngine(schedule.getEngine())
         << " for level " << cpuLevelName(level).str() << ", tiles of "
         << std::to_string(schedule.getKvTile()) << " tokens";

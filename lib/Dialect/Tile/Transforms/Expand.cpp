@@ -39,10 +39,18 @@ struct Scalars {
   Value coord(CoordKind kind) const {
     return CoordOp::create(b, loc, b.getI32Type(), kind);
   }
-  Value add(Value x, Value y) const { return arith::AddFOp::create(b, loc, x, y); }
-  Value sub(Value x, Value y) const { return arith::SubFOp::create(b, loc, x, y); }
-  Value mul(Value x, Value y) const { return arith::MulFOp::create(b, loc, x, y); }
-  Value div(Value x, Value y) const { return arith::DivFOp::create(b, loc, x, y); }
+  Value add(Value x, Value y) const {
+    return arith::AddFOp::create(b, loc, x, y);
+  }
+  Value sub(Value x, Value y) const {
+    return arith::SubFOp::create(b, loc, x, y);
+  }
+  Value mul(Value x, Value y) const {
+    return arith::MulFOp::create(b, loc, x, y);
+  }
+  Value div(Value x, Value y) const {
+    return arith::DivFOp::create(b, loc, x, y);
+  }
   /// 2^x of an exponent that cannot overflow.
   Value exp2(Value x) const {
     return math::Exp2Op::create(b, loc, x, arith::FastMathFlags::ninf);
@@ -60,9 +68,10 @@ struct Scalars {
 
 /// Builds a map over `inputs`; `body` gets the scalars and returns one value
 /// per result.
-MapOp buildMap(OpBuilder &b, Location loc, TypeRange results, ValueRange inputs,
-               ArrayRef<Reduction> reductions,
-               function_ref<SmallVector<Value>(const Scalars &, ValueRange)> body) {
+MapOp buildMap(
+    OpBuilder &b, Location loc, TypeRange results, ValueRange inputs,
+    ArrayRef<Reduction> reductions,
+    function_ref<SmallVector<Value>(const Scalars &, ValueRange)> body) {
   SmallVector<Attribute> kinds;
   for (Reduction reduction : reductions)
     kinds.push_back(ReductionAttr::get(b.getContext(), reduction));
@@ -94,7 +103,8 @@ Value buildScore(const Scalars &s, ScoreOp op, Value raw) {
       mapping.map(block.getArgument(0), x);
       const CoordKind kinds[] = {CoordKind::Batch, CoordKind::Head,
                                  CoordKind::Query, CoordKind::Key};
-      for (auto [arg, kind] : llvm::zip(block.getArguments().drop_front(), kinds))
+      for (auto [arg, kind] :
+           llvm::zip(block.getArguments().drop_front(), kinds))
         if (!arg.use_empty())
           mapping.map(arg, s.coord(kind));
       for (Operation &inner : block.without_terminator())
@@ -106,8 +116,8 @@ Value buildScore(const Scalars &s, ScoreOp op, Value raw) {
   if (op.getNoMask())
     return x;
   Value key = s.coord(CoordKind::Key);
-  Value keep = s.cmpi(arith::CmpIPredicate::slt, key,
-                      s.coord(CoordKind::KeyEnd));
+  Value keep =
+      s.cmpi(arith::CmpIPredicate::slt, key, s.coord(CoordKind::KeyEnd));
   auto also = [&](Value condition) {
     keep = arith::AndIOp::create(s.b, s.loc, keep, condition);
   };
@@ -147,18 +157,18 @@ void expandSoftmax(OnlineSoftmaxOp op) {
         return {next, alpha};
       });
   Value m = maximum.getResult(0), alpha = maximum.getResult(1);
-  auto weights = buildMap(
-      b, loc, {op.getP().getType(), rowType}, {score.getResult(0), m},
-      {Reduction::Add},
-      [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
-        Value p = s.exp2(s.sub(in[0], in[1]));
-        return {p, p};
-      });
-  auto sum = buildMap(
-      b, loc, {rowType}, {op.getL(), alpha, weights.getResult(1)}, {},
-      [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
-        return {s.add(s.mul(in[0], in[1]), in[2])};
-      });
+  auto weights =
+      buildMap(b, loc, {op.getP().getType(), rowType}, {score.getResult(0), m},
+               {Reduction::Add},
+               [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
+                 Value p = s.exp2(s.sub(in[0], in[1]));
+                 return {p, p};
+               });
+  auto sum =
+      buildMap(b, loc, {rowType}, {op.getL(), alpha, weights.getResult(1)}, {},
+               [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
+                 return {s.add(s.mul(in[0], in[1]), in[2])};
+               });
   op.replaceAllUsesWith(
       ValueRange{weights.getResult(0), m, sum.getResult(0), alpha});
   op.erase();
@@ -169,20 +179,21 @@ void expandSoftmax(OnlineSoftmaxOp op) {
 void expandNormalize(NormalizeOp op) {
   OpBuilder b(op);
   Type rowType = op.getL().getType();
-  auto state = buildMap(
-      b, op.getLoc(), {rowType, rowType}, {op.getL(), op.getM()}, {},
-      [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
-        Value zero = s.f32(0), some = s.greater(in[0], zero);
-        Value inverse = s.select(some, s.div(s.f32(1), in[0]), zero);
-        Value log = math::Log2Op::create(s.b, s.loc, in[0]);
-        Value lse = s.mul(s.add(in[1], log), s.f32(kLn2));
-        return {inverse, s.select(some, lse, s.minusInf())};
-      });
-  auto out = buildMap(b, op.getLoc(), {op.getOut().getType()},
-                      {op.getAcc(), state.getResult(0)}, {},
-                      [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
-                        return {s.mul(in[0], in[1])};
-                      });
+  auto state =
+      buildMap(b, op.getLoc(), {rowType, rowType}, {op.getL(), op.getM()}, {},
+               [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
+                 Value zero = s.f32(0), some = s.greater(in[0], zero);
+                 Value inverse = s.select(some, s.div(s.f32(1), in[0]), zero);
+                 Value log = math::Log2Op::create(s.b, s.loc, in[0]);
+                 Value lse = s.mul(s.add(in[1], log), s.f32(kLn2));
+                 return {inverse, s.select(some, lse, s.minusInf())};
+               });
+  auto out =
+      buildMap(b, op.getLoc(), {op.getOut().getType()},
+               {op.getAcc(), state.getResult(0)}, {},
+               [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
+                 return {s.mul(in[0], in[1])};
+               });
   op.replaceAllUsesWith(ValueRange{out.getResult(0), state.getResult(1)});
   op.erase();
 }
@@ -199,11 +210,12 @@ void expandSink(ApplySinkOp op) {
         Value factor = s.div(s.f32(1), s.add(s.f32(1), e));
         return {s.select(s.greater(in[0], s.minusInf()), factor, s.f32(0))};
       });
-  auto out = buildMap(b, op.getLoc(), {op.getResult().getType()},
-                      {op.getOut(), factor.getResult(0)}, {},
-                      [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
-                        return {s.mul(in[0], in[1])};
-                      });
+  auto out =
+      buildMap(b, op.getLoc(), {op.getResult().getType()},
+               {op.getOut(), factor.getResult(0)}, {},
+               [&](const Scalars &s, ValueRange in) -> SmallVector<Value> {
+                 return {s.mul(in[0], in[1])};
+               });
   op.replaceAllUsesWith(out.getResult(0));
   op.erase();
 }
