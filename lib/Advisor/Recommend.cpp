@@ -126,11 +126,14 @@ static std::string typeAdvice(const Case &c) {
         "Cache type: keep {0}. None of the other types asked about lets more "
         "points fit or takes {1} % off the hardest step.",
         c.type.name, kWorthwhile);
-  return said(
-      "Cache type: {0} in place of {1}: {2} requested points fit instead of "
-      "{3}, and the hardest step's floor changes by {4} %. What it costs in "
-      "quality is not known here: evaluate.",
-      best->name, c.type.name, bestFit, now, shown(-bestGain, Unit::Count));
+  std::string text =
+      said("Cache type: {0} in place of {1}", best->name, c.type.name);
+  if (bestFit > now)
+    text +=
+        said(": {0} of the requested points fit instead of {1}", bestFit, now);
+  return text + said("; the hardest step's floor changes by {0} %. What it "
+                     "costs in quality is not known here: evaluate.",
+                     shown(-bestGain, Unit::Count));
 }
 
 static std::string layoutAdvice(const Case &c) {
@@ -183,9 +186,9 @@ static std::string variantAdvice(const Case &c) {
     first = false;
   }
   return text +
-         ". Published evidence (What if): GQA-8 equals MHA in one study and is "
-         "behind in another, MQA is behind in both, MLA is ahead of MHA "
-         "in all but one test.";
+         ". Published evidence (What if): GQA-8 is within 0.1 point of MHA "
+         "in one study and behind in another, MQA is behind in both, MLA "
+         "is ahead of MHA in all but one test.";
 }
 
 static std::string changeAdvice(const Case &c) {

@@ -36,7 +36,7 @@ details { font-size: .8rem; color: var(--soft); overflow-wrap: anywhere; }
 figure { margin: 8px 0; flex: 1 1 360px; min-width: 0; max-width: 640px; }
 figcaption { font-weight: 600; }
 svg { width: 100%; height: auto; display: block; }
-svg text { font-size: 12px; fill: var(--ink); }
+svg text { font-size: 13px; fill: var(--ink); }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .l { fill: none; stroke: var(--c); stroke-width: 2; }
 .p, .b { fill: var(--c); }

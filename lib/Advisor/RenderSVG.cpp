@@ -69,7 +69,7 @@ static void line(llvm::raw_ostream &os, double x1, double y1, double x2,
 /// "4k", "1M", "2.0 GiB", "1e12": short enough for a tick.
 static std::string tickText(double value, Unit unit) {
   if (unit == Unit::Tokens)
-    return value >= 1 << 20 ? n(value / (1 << 20)) + "M"
+    return value >= 1 << 20 ? std::to_string(int64_t(value) >> 20) + "M"
                             : std::to_string(int64_t(value / 1024)) + "k";
   if (unit == Unit::FlopPerByte)
     return std::to_string(int64_t(value));

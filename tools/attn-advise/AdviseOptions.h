@@ -70,6 +70,11 @@ struct AdviseOptions {
   llvm::cl::opt<bool> compare{
       "compare", llvm::cl::desc("Only compare the caches of the configs"),
       llvm::cl::cat(category)};
+  llvm::cl::opt<bool> guide{
+      "guide",
+      llvm::cl::desc("Add how to read the report, and well-known claims with "
+                     "their arithmetic"),
+      llvm::cl::cat(category)};
   Text checkLog{
       "check-log",
       llvm::cl::desc("Hold the KV-cache lines of a vLLM or SGLang log "

@@ -9,6 +9,7 @@
 
 #include "attn/Advisor/EngineLog.h"
 #include "attn/Advisor/Render.h"
+#include "attn/Advisor/Sections.h"
 #include "attn/Model/Config.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
@@ -90,6 +91,11 @@ int main(int argc, char **argv) {
   else
     for (const model::ModelSpec &spec : specs)
       reports.push_back(exitOnError(advisor::advise(setup, spec)));
+  if (options.guide)
+    for (advisor::Report &report : reports) {
+      report.sections.insert(report.sections.begin(), advisor::guideSection());
+      report.sections.push_back(advisor::claimsSection());
+    }
   if (!options.checkLog.empty())
     checkLog(reports.front(), options.checkLog, setup, specs.front());
 

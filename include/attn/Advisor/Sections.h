@@ -52,7 +52,10 @@ Section compareSection(const Deployment &setup,
                        const std::vector<model::ModelSpec> &specs);
 
 /// Well-known claims about attention's costs, each with its arithmetic.
-Section claimsSection(const model::ModelSpec &spec);
+Section claimsSection();
+
+/// What the sections are for: opens docs/choosing.md.
+Section guideSection();
 
 /// "64 / 8 x 128" and the like.
 std::string headsText(const model::AttentionSpec &spec);
