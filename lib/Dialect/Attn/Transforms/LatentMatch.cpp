@@ -119,6 +119,7 @@ private:
 
   StringRef name;
   std::string &reason;
+  bool headsFirst = false; ///< the axes are `[B, H, T, *]`
 };
 } // namespace
 
@@ -127,15 +128,22 @@ LogicalResult PartFinder::find(Columns columns) {
   if (!op)
     return refuse(name + " is an argument in part");
   if (auto broadcast = dyn_cast<linalg::BroadcastOp>(op)) {
-    if (broadcast.getDimensions() != ArrayRef<int64_t>{2} ||
-        columns.source.getType() != broadcast.getInit().getType())
+    if (broadcast.getDimensions() != ArrayRef<int64_t>{headsFirst ? 1 : 2})
       return refuse(name + " is broadcast along another axis than the heads");
     parts.push_back(
         {Value(), {broadcast.getInput(), columns.offset, columns.width}, {}});
     return success();
   }
   passed.insert(op);
-  if (auto decompress = dyn_cast<DecompressOp>(op)) {
+  if (auto swap = dyn_cast<linalg::TransposeOp>(op);
+      swap && swap.getPermutation() == ArrayRef<int64_t>{0, 2, 1, 3}) {
+    headsFirst = !headsFirst;
+    LogicalResult found =
+        find({swap.getInput(), columns.offset, columns.width});
+    headsFirst = !headsFirst;
+    return found;
+  }
+  if (auto decompress = dyn_cast<DecompressOp>(op); decompress && !headsFirst) {
     parts.push_back({decompress.getLatent(),
                      {decompress.getWeight(), columns.offset, columns.width},
                      {}});
@@ -157,7 +165,7 @@ LogicalResult PartFinder::find(Columns columns) {
       return find({collapse.getSrc(), columns.offset, columns.width});
     }
   }
-  if (auto rope = dyn_cast<RopeOp>(op))
+  if (auto rope = dyn_cast<RopeOp>(op); rope && !headsFirst)
     return findBehindRope(rope, columns);
   return refuse(formatv("'{0}' stands between the decompression and {1}",
                         op->getName().getStringRef(), name)

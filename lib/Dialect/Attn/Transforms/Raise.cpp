@@ -5,12 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Raise.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/IR/PatternMatch.h"
-#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
@@ -28,39 +27,12 @@ static RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-/// A pattern that says in a remark why it does not apply.
-template <typename OpT>
-struct RaisePattern : OpRewritePattern<OpT> {
-  RaisePattern(MLIRContext *context, Pass::Statistic &numDone,
-               Pass::Statistic &numMissed)
-      : OpRewritePattern<OpT>(context), numDone(numDone), numMissed(numMissed) {
-  }
-  LogicalResult refuse(Operation *op, PatternRewriter &rewriter,
-                       const Twine &reason) const {
-    std::string text = reason.str();
-    remark::missed(op->getLoc(),
-                   remark::RemarkOpts::name("raise").category("attn"))
-        << remark::reason("{0}", text);
-    ++numMissed;
-    return rewriter.notifyMatchFailure(op, text);
-  }
-  void done(Operation *op, const char *text) const {
-    remark::passed(op->getLoc(),
-                   remark::RemarkOpts::name("raise").category("attn"))
-        << text;
-    ++numDone;
-  }
-  Pass::Statistic &numDone, &numMissed;
-};
-
-static bool isTranspose(linalg::TransposeOp op, ArrayRef<int64_t> permutation) {
+bool attn::isTranspose(linalg::TransposeOp op, ArrayRef<int64_t> permutation) {
   return op && op.getPermutation() == permutation;
 }
 
-/// `value` with its axes permuted; what an equal transposition made of it, if
-/// that made `value`.
-static Value transpose(OpBuilder &b, Location loc, Value value,
-                       ArrayRef<int64_t> swap) {
+Value attn::transpose(OpBuilder &b, Location loc, Value value,
+                      ArrayRef<int64_t> swap) {
   auto inverse = value.getDefiningOp<linalg::TransposeOp>();
   if (isTranspose(inverse, swap)) // A swap is its own inverse.
     return inverse.getInput();
@@ -78,7 +50,7 @@ static Value transpose(OpBuilder &b, Location loc, Value value,
 // Scores
 //===----------------------------------------------------------------------===//
 
-static bool isZeroFill(Value value) {
+bool attn::isZeroFill(Value value) {
   auto fill = value.getDefiningOp<linalg::FillOp>();
   return fill && matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
 }
@@ -338,11 +310,14 @@ struct Raise : attn::impl::AttnRaiseBase<Raise> {
 
   void runOnOperation() override {
     MLIRContext *context = &getContext();
-    RewritePatternSet attention(context), heads(context);
+    RewritePatternSet attention(context), heads(context), latents(context);
     attention.add<RaiseAttention>(context, numAttention, numMissed);
     heads.add<FoldRepeatedHeads>(context, numGrouped, numMissed);
     walkAndApplyPatterns(getOperation(), std::move(attention));
     walkAndApplyPatterns(getOperation(), std::move(heads));
+    SetVector<Operation *> feeders = feedersOfAttention(getOperation());
+    populateRaiseLatent(latents, feeders, numDecompress, numMissed);
+    walkAndApplyPatterns(getOperation(), std::move(latents));
     IRRewriter rewriter(context);
     (void)runRegionDCE(rewriter, getOperation()->getRegions());
   }

@@ -171,7 +171,9 @@ def AttnRaise : Pass<"attn-raise"> {
     `select(j > i + (T - S), lowest, score)` over `linalg.index` a causal mask.
     K and V whose heads are repeated for their query heads (`repeat_kv`:
     `linalg.broadcast` and `tensor.collapse_shape`) are read before that, with
-    the group in `#attn.heads`.
+    the group in `#attn.heads`. A `linalg.matmul` of latent rows on the way to K
+    or V, whose result is wider than its input and expanded to heads, becomes
+    `attn.decompress`; `attn-absorb` then applies.
 
     A remark says what is in the way of an attention that was almost found: a
     dense mask, a mask aligned elsewhere, mixed element types.
@@ -194,6 +196,7 @@ def AttnRaise : Pass<"attn-raise"> {
   let statistics = [
     Statistic<"numAttention", "attention", "Attentions found">,
     Statistic<"numGrouped", "grouped", "Attentions whose heads share K and V">,
+    Statistic<"numDecompress", "decompress", "Decompressions found">,
     Statistic<"numMissed", "missed", "Attentions almost found">];
 }
 
