@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AdviseOptions.h"
+#include "CompilerKernels.h"
 
 #include "attn/Advisor/EngineLog.h"
 #include "attn/Advisor/Render.h"
@@ -90,7 +91,8 @@ int main(int argc, char **argv) {
     reports.push_back(advisor::compare(setup, specs));
   else
     for (const model::ModelSpec &spec : specs)
-      reports.push_back(exitOnError(advisor::advise(setup, spec)));
+      reports.push_back(
+          exitOnError(advisor::advise(setup, spec, compilerKernels())));
   if (options.guide)
     for (advisor::Report &report : reports) {
       report.sections.insert(report.sections.begin(), advisor::guideSection());

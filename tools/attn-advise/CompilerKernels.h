@@ -1,0 +1,23 @@
+//===- CompilerKernels.h - The compiler's kernels for a layer ---*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TOOLS_ATTN_ADVISE_COMPILERKERNELS_H
+#define ATTN_TOOLS_ATTN_ADVISE_COMPILERKERNELS_H
+
+#include "attn/Advisor/Kernels.h"
+
+namespace attn {
+
+/// Asks the compiler itself: the importer builds the layer's module, or says
+/// why it cannot, and the pass that schedules kernels for CPUs chooses. A
+/// machine has kernels if its name is cpu:LEVEL, as cpu:this and attn-bench's
+/// records call it.
+advisor::KernelLookup compilerKernels();
+
+} // namespace attn
+
+#endif // ATTN_TOOLS_ATTN_ADVISE_COMPILERKERNELS_H
