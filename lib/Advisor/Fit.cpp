@@ -117,6 +117,12 @@ Section advisor::fitSection(const Deployment &setup,
           ? "Weights are split over tp and copied for each dp. Activations and "
             "graphs must find room in the part that is not usable."
           : "No --weights: the room is that of a device with caches alone.");
+  for (int64_t context : setup.contexts)
+    if (spec.maxContext && context > *spec.maxContext)
+      section.paragraphs.push_back(
+          llvm::formatv("{0} tokens are more than the {1} that the model's "
+                        "config allows.",
+                        context, *spec.maxContext));
   section.tables = {room(setup), longest(setup, spec), largest(setup, spec),
                     points(setup, spec)};
   return section;

@@ -229,46 +229,6 @@ static std::string changeAdvice(const Case &c) {
                      shown(step.seconds(), Unit::Seconds));
 }
 
-static Map decisionMap(const Case &c) {
-  Map map{"What bounds a step, and what fits, in " + c.type.name,
-          "sequences",
-          "context in tokens",
-          {},
-          {},
-          {"weights", "cache", "arithmetic", "fits in a narrower type",
-           "does not fit"},
-          {}};
-  std::vector<int64_t> batches, contexts;
-  for (int64_t batch = 1; batch <= 1024; batch *= 2)
-    batches.push_back(batch);
-  for (int64_t context = 1 << 20; context >= 1024; context /= 2)
-    contexts.push_back(context);
-  for (int64_t batch : batches)
-    map.xs.push_back(std::to_string(batch));
-  for (int64_t context : contexts) {
-    map.ys.push_back(std::to_string(context / 1024) + "k");
-    map.cells.emplace_back();
-    for (int64_t batch : batches) {
-      Step step = *stepOf(c.setup, c.spec, c.type, batch, context);
-      unsigned category = 1;
-      if (step.weightSeconds > step.attentionSeconds)
-        category = 0;
-      else if (step.mathBound)
-        category = 2;
-      if (!fits(c.setup, c.spec, c.type, batch, context))
-        category =
-            llvm::any_of(c.setup.types,
-                         [&](const KVType &type) {
-                           return fits(c.setup, c.spec, type, batch, context);
-                         })
-                ? 3
-                : 4;
-      map.cells.back().push_back(category);
-    }
-  }
-  return map;
-}
-
 Section advisor::recommendationSection(const Deployment &setup,
                                        const model::ModelSpec &spec) {
   Section section;
@@ -282,6 +242,6 @@ Section advisor::recommendationSection(const Deployment &setup,
          *llvm::max_element(setup.contexts), setup.types.front()};
   section.paragraphs = {fitAdvice(c),    boundAdvice(c),   typeAdvice(c),
                         layoutAdvice(c), variantAdvice(c), changeAdvice(c)};
-  section.maps = {decisionMap(c)};
+  section.maps = {decisionMap(setup, spec)};
   return section;
 }

@@ -47,6 +47,10 @@ llvm::Expected<Section> kernelSection(const Deployment &setup,
 Section recommendationSection(const Deployment &setup,
                               const model::ModelSpec &spec);
 
+/// What bounds a step, and what fits, over 1 to 1024 sequences of 1K to 1M
+/// tokens.
+Map decisionMap(const Deployment &setup, const model::ModelSpec &spec);
+
 /// Caches of several models beside each other.
 Section compareSection(const Deployment &setup,
                        const std::vector<model::ModelSpec> &specs);
