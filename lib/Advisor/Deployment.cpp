@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Advisor/Deployment.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 
 using namespace attn;
@@ -25,6 +26,11 @@ std::string advisor::refusal(const Deployment &setup,
   if (!cost::cacheSize(spec, setup.types.front().format))
     return "no layer without a latent can have a cache of type " +
            setup.types.front().name;
+  // Larger products would not fit 64 bits.
+  int64_t batch = *llvm::max_element(setup.batches);
+  int64_t longest = *llvm::max_element(setup.contexts);
+  if (batch > int64_t(1) << 20 || longest > (int64_t(1) << 40) / batch)
+    return "more than 2^20 sequences, or than 2^40 tokens of all of them";
   for (int64_t context : setup.contexts)
     if (context < setup.qLen)
       return llvm::formatv("context {0} is shorter than the {1} new tokens",

@@ -72,6 +72,14 @@ TEST(Deployment, Refusals) {
   setup.layout.dcp = 2;
   EXPECT_NE(reasonOf("llama-2-70b", setup).find("dcp 2 exceeds"),
             std::string::npos);
+  setup = setupWith({"bf16"}, 1);
+  setup.batches = {1, 1 << 20};
+  setup.contexts = {1 << 20};
+  EXPECT_EQ(reasonOf("deepseek-v3", setup), "");
+  setup.contexts = {1 << 21};
+  EXPECT_NE(reasonOf("deepseek-v3", setup).find("2^40 tokens"),
+            std::string::npos);
+  setup = setupWith({"bf16"}, 1);
   setup.qLen = 5000;
   EXPECT_FALSE(reasonOf("deepseek-v3", setup).empty());
 }
