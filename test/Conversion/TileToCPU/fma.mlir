@@ -77,7 +77,7 @@ tile.kernel @bf16 attributes {group = 3 : i64, q_len = 2 : i64,
 
 // CHECK:       func.func @f32
 // CHECK-SAME:  dtype = 2 : i64
-// CHECK-SAME:  layout = 1 : i64, page_multiple = 16 : i64
+// CHECK-SAME:  layout = 1 : i64, page_multiple = 1 : i64
 // CHECK-NOT:   arith.extf
 // CHECK:       vector.fma %{{.*}} : vector<8xf32>
 // CHECK-NOT:   arith.truncf

@@ -25,8 +25,8 @@
 
 // UNKNOWN: error: unknown instruction level 'sse4'
 !cache = !attn.kv_cache<heads = 2, parts = [k : 64, v : 64], bf16, page = 64>
-func.func @decode(%q: tensor<?x1x8x64xbf16>, %c: !cache) -> tensor<?x1x8x64xbf16> {
-  %o = attn.attend %q, %c {heads = #attn.heads<q = 8, kv = 2>, scale = 0.125 : f32, mask = #attn.mask<causal>}
-     : (tensor<?x1x8x64xbf16>, !cache) -> tensor<?x1x8x64xbf16>
-  return %o : tensor<?x1x8x64xbf16>
+func.func @decode(%q: tensor<?x1x64x64xbf16>, %c: !cache) -> tensor<?x1x64x64xbf16> {
+  %o = attn.attend %q, %c {heads = #attn.heads<q = 64, kv = 2>, scale = 0.125 : f32, mask = #attn.mask<causal>}
+     : (tensor<?x1x64x64xbf16>, !cache) -> tensor<?x1x64x64xbf16>
+  return %o : tensor<?x1x64x64xbf16>
 }

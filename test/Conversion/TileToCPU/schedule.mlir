@@ -15,7 +15,7 @@
 // CONVERT:       arith.truncf %{{.*}} : vector<16xf32> to vector<16xbf16>
 tile.kernel @none attributes {group = 4 : i64, q_len = 1 : i64,
     cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
-    schedule = #tile.schedule<engine = dpbf16, vector = 16, kv_tile = 64, prefetch = 0, exp2_degree = 5>} {
+    schedule = #tile.schedule<engine = dpbf16, vector = 16, kv_tile = 64, prefetch = 0, exp2_degree = 5, prefetch_heads = 0>} {
   %q = tile.query : !tile.tile<4x64xbf16>
   %m0 = tile.constant -1.0e30 : !tile.tile<4x1xf32>
   %a0 = tile.constant 0.0 : !tile.tile<4x64xf32>

@@ -10,9 +10,9 @@
 // CHECK-NOT: remark
 
 // UNKNOWN: error: unknown instruction level 'sse2': expected avx2, avx512, avx512bf16 or amx
-func.func @two(%q: tensor<?x1x32x128xbf16>, %c: !attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 64>, %o: tensor<?x?x1x32x128xf32>, %l: tensor<?x?x1x32xf32>) {
-  %0 = attn.attend %q, %c {heads = #attn.heads<q = 32, kv = 8>, scale = 0.125 : f32}
-     : (tensor<?x1x32x128xbf16>, !attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 64>) -> tensor<?x1x32x128xbf16>
+func.func @two(%q: tensor<?x1x64x128xbf16>, %c: !attn.kv_cache<heads = 2, parts = [k : 128, v : 128], bf16, page = 64>, %o: tensor<?x?x1x32x128xf32>, %l: tensor<?x?x1x32xf32>) {
+  %0 = attn.attend %q, %c {heads = #attn.heads<q = 64, kv = 2>, scale = 0.125 : f32}
+     : (tensor<?x1x64x128xbf16>, !attn.kv_cache<heads = 2, parts = [k : 128, v : 128], bf16, page = 64>) -> tensor<?x1x64x128xbf16>
   %1, %2 = attn.merge %o, %l : (tensor<?x?x1x32x128xf32>, tensor<?x?x1x32xf32>) -> (tensor<?x1x32x128xbf16>, tensor<?x1x32xf32>)
   return
 }
