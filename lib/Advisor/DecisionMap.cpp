@@ -28,7 +28,7 @@ Map advisor::decisionMap(const Deployment &setup,
   for (int64_t context = 1 << 20; context >= 1024; context /= 2)
     contexts.push_back(context);
   for (int64_t batch : batches)
-    map.xs.push_back(std::to_string(batch));
+    map.xs.push_back(batch < 1024 ? std::to_string(batch) : "1k");
   for (int64_t context : contexts) {
     map.ys.push_back(std::to_string(context / 1024) + "k");
     map.cells.emplace_back();
