@@ -542,8 +542,7 @@ void KernelLowering::attachFacts(func::FuncOp func) {
   set(list, "kv_tile", k.kvTile());
   set(list, "layout", own ? ATTN_LAYOUT_OWN : ATTN_LAYOUT_ROW);
   // Tiles of rows may span pages, tiles of interleaved V may not.
-  bool paired = own && k.element().isBF16() && !k.cache.getVInK();
-  set(list, "page_multiple", paired ? k.kvTile() : 1);
+  set(list, "page_multiple", k.pairsValues() ? k.kvTile() : 1);
   set(list, "q_heads", k.cache.getHeads() * k.group());
   set(list, "q_len", k.qLen());
   set(list, "scratch_bytes", k.scratchBytes);

@@ -58,8 +58,9 @@ int64_t chooseTile(const Problem &p, tile::Engine engine) {
     return engine == tile::Engine::Amx ? 256 : 64;
   if (p.strided())
     return engine == tile::Engine::Fma ? 16 : 32;
-  // K and V of one head for 64 tokens are 32 KiB and stay in L1.
-  int64_t tokens = 64;
+  // K and V of one head for 64 tokens are 32 KiB and stay in L1. In our own
+  // layout a whole page is walked in memory's order, where a part of it is not.
+  int64_t tokens = p.layout == Layout::Own ? 128 : 64;
   if (p.layout == Layout::Own)
     while (tokens > 32 && p.page % tokens)
       tokens /= 2;
