@@ -191,8 +191,11 @@ int main(int argc, char **argv) {
       if (opts->emit != "llvm" && opts->emit != "asm")
         exitOnError(
             llvm::createStringError("--emit must be attn, llvm or asm"));
+      // The level's code as it is, whatever this machine has of it; with
+      // --emulate what would run here.
       CPUCompileOptions compile =
           exitOnError(chooseLevel(opts->isa, /*emulate=*/true));
+      compile.emulate = opts->emulate;
       auto text = exitOnError(compileForCPU(
           *module, compile,
           opts->emit == "llvm" ? CPUOutput::LLVMIR : CPUOutput::Assembly));
