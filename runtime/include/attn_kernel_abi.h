@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define ATTN_KERNEL_ABI_VERSION 1
+#define ATTN_KERNEL_ABI_VERSION 2
 
 /** Element types of query, cache and output. */
 enum attn_dtype { ATTN_BF16 = 0, ATTN_F16 = 1, ATTN_F32 = 2 };
@@ -83,13 +83,17 @@ typedef struct attn_work_item {
   int64_t slot; /**< partial slot to write; -1: write out and lse directly */
 } attn_work_item;
 
-/** One merge: partial slots of one request into its output. */
+/** One merge, or a part of one: partial slots of one request into its output.
+ */
 typedef struct attn_combine_item {
   int64_t batch;
   int64_t head_begin, head_end; /**< kv heads [begin, end) */
   int64_t slot_begin;           /**< first slot */
   int64_t slot_count;           /**< number of slots; 0 writes zeros and -inf */
   int64_t slot_stride; /**< distance between this request's slots, >= 1 */
+  /** Rows [begin, end) of each of these heads; row r is query token r / group,
+      query head r % group. */
+  int64_t row_begin, row_end;
 } attn_combine_item;
 
 /** Generated entry points. `scratch` is 64-byte aligned, of scratch_bytes,

@@ -34,11 +34,14 @@ struct MergeJob {
 static void runMerge(void *context, int32_t thread) {
   auto *job = static_cast<MergeJob *>(context);
   forEachCombine(
-      job->batch, job->desc->kv_heads, job->threads, thread,
+      job->batch, job->desc->kv_heads, rowsOf(*job->desc), job->threads, thread,
       // Slots are [part][batch]: a request's lie `batch` apart.
       [&](int64_t request) {
-        return attn_combine_item{request, 0,          job->desc->kv_heads,
-                                 request, job->parts, job->batch};
+        attn_combine_item combine = {};
+        combine.batch = combine.slot_begin = request;
+        combine.slot_count = job->parts;
+        combine.slot_stride = job->batch;
+        return combine;
       },
       [&](const attn_combine_item &combine) {
         job->desc->combine(&job->args, &combine,

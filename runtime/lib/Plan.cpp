@@ -107,8 +107,12 @@ void Planner::emit(const Piece &piece, int64_t headBegin, int64_t headEnd) {
 }
 
 void Planner::addCombine(int64_t request, int64_t slotCount) {
-  plan.combines[plan.numCombines++] = {request,       0,         shape.kvHeads,
-                                       plan.numSlots, slotCount, 1};
+  attn_combine_item &combine = plan.combines[plan.numCombines++];
+  combine = {}; // heads and rows are forEachCombine's
+  combine.batch = request;
+  combine.slot_begin = plan.numSlots;
+  combine.slot_count = slotCount;
+  combine.slot_stride = 1;
   plan.numSlots += slotCount;
 }
 

@@ -79,21 +79,42 @@ struct PlanBatch {
 /// in that order.
 void makePlan(const PlanShape &shape, const PlanBatch &batch, Plan &plan);
 
+/// Query rows of a kv head.
+inline int64_t rowsOf(const attn_kernel_desc &desc) {
+  return int64_t(desc.q_heads) / desc.kv_heads * desc.q_len;
+}
+
+/// Rows of a kv head that are merged at a time: their output stays in L1, and a
+/// head with many rows (MLA) is shared by the threads.
+constexpr int64_t kCombineRows = 16;
+
 /// Calls `run` with the merges of one thread: an even share of the (merge, kv
-/// head) pairs. `getCombine(i)` is merge i of `numCombines` over all heads.
+/// head, kCombineRows rows) triples, whole heads together where they are no
+/// taller. `getCombine(i)` is merge i of `numCombines`; heads and rows are
+/// filled in here. `rows` counts those of a kv head.
 template <typename GetCombine, typename Run>
-void forEachCombine(int64_t numCombines, int64_t kvHeads, int64_t threads,
-                    int64_t thread, GetCombine getCombine, Run run) {
-  int64_t total = numCombines * kvHeads;
+void forEachCombine(int64_t numCombines, int64_t kvHeads, int64_t rows,
+                    int64_t threads, int64_t thread, GetCombine getCombine,
+                    Run run) {
+  int64_t chunks = (rows + kCombineRows - 1) / kCombineRows;
+  int64_t perMerge = kvHeads * chunks, total = numCombines * perMerge;
   int64_t unit = total * thread / threads;
   int64_t end = total * (thread + 1) / threads;
   while (unit < end) {
-    attn_combine_item combine = getCombine(unit / kvHeads);
-    int64_t base = unit - unit % kvHeads;
-    combine.head_begin = unit - base;
-    combine.head_end = end - base < kvHeads ? end - base : kvHeads;
+    attn_combine_item combine = getCombine(unit / perMerge);
+    int64_t within = unit % perMerge, left = end - unit;
+    int64_t chunk = within % chunks;
+    combine.head_begin = within / chunks;
+    int64_t heads = chunks > 1 ? 1
+                    : left < kvHeads - combine.head_begin
+                        ? left
+                        : kvHeads - combine.head_begin;
+    combine.head_end = combine.head_begin + heads;
+    combine.row_begin = chunk * kCombineRows;
+    combine.row_end =
+        chunk + 1 < chunks ? combine.row_begin + kCombineRows : rows;
     run(combine);
-    unit = base + combine.head_end;
+    unit += heads;
   }
 }
 

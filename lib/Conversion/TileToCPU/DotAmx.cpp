@@ -44,32 +44,67 @@ int64_t attn::cpu::amxQueryBytes(Kernel &k) {
   return segment.count * queryBlockBytes(k, segment.height);
 }
 
+/// `rounds` perfect unshuffles of a list of vectors taken as one sequence of
+/// 32-bit words: each brings the even words before the odd ones, that is,
+/// rotates the bits of a word's index by one. As many rounds as the row index
+/// has bits turn rows of words into columns.
+static SmallVector<Value> unshuffle(Emitter &e, SmallVector<Value> vectors,
+                                    int64_t rounds) {
+  SmallVector<int64_t> even, odd;
+  for (int64_t lane = 0; lane < 16; ++lane) {
+    even.push_back(2 * lane);
+    odd.push_back(2 * lane + 1);
+  }
+  for (; rounds > 0 && vectors.size() > 1; --rounds) {
+    SmallVector<Value> next;
+    for (const auto &mask : {even, odd})
+      for (size_t i = 0; i < vectors.size(); i += 2)
+        next.push_back(e.shuffle(vectors[i], vectors[i + 1], mask));
+    vectors = std::move(next);
+  }
+  return vectors;
+}
+
+/// Packs each block of rows as [step][16 pairs][height] 32-bit pairs of dims,
+/// 16 pairs of all its rows at a time; rows that are padding are zeros.
 void attn::cpu::amxPackQuery(Kernel &k, Value packed) {
   Emitter &e = k.e;
   const RowSegment &segment = k.blocks.segments.front();
-  int64_t height = segment.height;
-  int64_t blockBytes = queryBlockBytes(k, height);
-  e.loop(amxQueryBytes(k) / 64, 1, [&](Value i) {
-    e.store(e.zeros(e.vec(16, e.i32())), e.ptr(packed, e.mul(i, 64)));
-  });
-  Value heightValue = e.i64(height);
-  k.forEachRow([&](Value token, Value groupHead, Value row) {
-    Value source = emitQueryRow(k, token, groupHead);
-    Value block = e.divU(row, heightValue);
-    Value column = e.sub(row, e.mul(block, height));
-    Value target =
-        e.ptr(packed, e.add(e.mul(block, blockBytes), e.mul(column, 4)));
-    auto copyPair = [&](Value dim, Value pair) {
-      Value word = e.load(e.ptr(source, e.mul(dim, 2)), e.i32());
-      e.store(word, e.ptr(target, e.mul(pair, height * 4)));
+  int64_t height = segment.height, rows = k.blocks.rows;
+  VectorType words = e.vec(16, e.i32());
+  e.loop(segment.count, 1, [&](Value block) {
+    SmallVector<Value> sources, real;
+    for (int64_t i = 0; i < height; ++i) {
+      Value row = e.add(e.mul(block, height), i);
+      real.push_back(e.lessThan(row, e.i64(rows)));
+      Value inside = e.min(row, e.i64(rows - 1));
+      Value token = e.divU(inside, e.i64(k.group()));
+      sources.push_back(
+          emitQueryRow(k, token, e.sub(inside, e.mul(token, k.group()))));
+    }
+    Value target = e.ptr(packed, e.mul(block, queryBlockBytes(k, height)));
+    auto packStep = [&](Value firstDim, Value step, bool overlaps) {
+      SmallVector<Value> vectors;
+      for (auto [source, isReal] : llvm::zip(sources, real)) {
+        Value x = e.load(e.ptr(source, e.mul(firstDim, 2)), words);
+        if (overlaps) { // the first half was in the step before
+          SmallVector<int64_t> mask;
+          for (int64_t lane = 0; lane < 16; ++lane)
+            mask.push_back(lane < 8 ? 16 : lane);
+          x = e.shuffle(x, e.zeros(words), mask);
+        }
+        vectors.push_back(e.select(isReal, x, e.zeros(words)));
+      }
+      Value at = e.ptr(target, e.mul(step, 16 * height * 4));
+      for (auto [i, x] : llvm::enumerate(unshuffle(e, vectors, 4)))
+        e.store(x, e.ptr(at, i * 64), 4);
     };
-    int64_t whole = k.kDim() / kStep * (kStep / 2);
-    e.loop(whole, 1, [&](Value pair) { copyPair(e.mul(pair, 2), pair); });
-    // The tail's second half; its first half stays zero.
+    int64_t whole = k.kDim() / kStep;
+    e.loop(whole, 1, [&](Value step) {
+      packStep(e.mul(step, kStep), step, /*overlaps=*/false);
+    });
     if (k.kDim() % kStep)
-      e.loop(8, 1, [&](Value i) {
-        copyPair(e.add(e.mul(i, 2), k.kDim() - 16), e.add(i, whole + 8));
-      });
+      packStep(e.i64(k.kDim() - kStep), e.i64(whole), /*overlaps=*/true);
   });
 }
 
@@ -164,21 +199,7 @@ static void transposeWeights(Kernel &k, const Buffer &p, Value rows) {
       for (int64_t i = 0; i < height; ++i)
         level.push_back(e.load(
             e.ptr(source, e.add(e.mul(pair, height * 4), i * 64)), words, 4));
-      // log2(height) perfect unshuffles turn [16 pairs][height] into
-      // [height][16 pairs]: each brings the even elements before the odd ones.
-      for (int64_t rounds = llvm::Log2_64(height); rounds > 0; --rounds) {
-        SmallVector<Value> next;
-        SmallVector<int64_t> even, odd;
-        for (int64_t lane = 0; lane < 16; ++lane) {
-          even.push_back(2 * lane);
-          odd.push_back(2 * lane + 1);
-        }
-        for (int64_t half = 0; half < 2; ++half)
-          for (int64_t i = 0; i < height; i += 2)
-            next.push_back(
-                e.shuffle(level[i], level[i + 1], half ? odd : even));
-        level = std::move(next);
-      }
+      level = unshuffle(e, level, llvm::Log2_64(height));
       for (int64_t row = 0; row < height; ++row)
         e.store(level[row],
                 e.ptr(target, e.add(e.mul(pair, 4), row * tokens * 2)), 4);

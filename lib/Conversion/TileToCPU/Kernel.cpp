@@ -27,10 +27,9 @@ using namespace attn;
 using namespace attn::cpu;
 
 void Kernel::forEachRow(function_ref<void(Value, Value, Value)> body) {
-  e.loop(qLen(), 1, [&](Value token) {
-    e.loop(group(), 1, [&](Value groupHead) {
-      body(token, groupHead, e.add(e.mul(token, group()), groupHead));
-    });
+  e.loop(rowBegin, rowEnd, 1, [&](Value row) {
+    Value token = e.divU(row, e.i64(group()));
+    body(token, e.sub(row, e.mul(token, group())), row);
   });
 }
 
@@ -83,7 +82,7 @@ private:
   std::pair<SmallVector<int64_t>, SmallVector<int64_t>> columnOrder();
   void emitStore(Value out, Value lse, bool partial);
   void emitSink(tile::SinkOp sink);
-  void loadPartial(const Buffer &out, const Buffer &lse);
+  void loadPartial(Buffer &out, const Buffer &lse);
   void startHead(Operation *stream);
   void emitYield(tile::YieldOp yield, ArrayRef<Buffer> state);
   void attachFacts(func::FuncOp func);
@@ -153,8 +152,12 @@ void KernelLowering::loadItem() {
     k.batch = field(offsetof(attn_combine_item, batch));
     k.headBegin = field(offsetof(attn_combine_item, head_begin));
     k.headEnd = field(offsetof(attn_combine_item, head_end));
+    k.rowBegin = field(offsetof(attn_combine_item, row_begin));
+    k.rowEnd = field(offsetof(attn_combine_item, row_end));
     return;
   }
+  k.rowBegin = e.i64(0);
+  k.rowEnd = e.i64(op.getRows());
   k.batch = field(offsetof(attn_work_item, batch));
   k.seqLen = field(offsetof(attn_work_item, seq_len));
   k.tokenBegin = field(offsetof(attn_work_item, token_begin));
@@ -180,8 +183,12 @@ void KernelLowering::startHead(Operation *stream) {
     VectorType type = e.vec(16);
     Value wide = e.splat(value, type);
     Value base = state.base;
-    e.loop(stateBytes(init.getType()), 64,
-           [&](Value byte) { e.store(wide, e.ptr(base, byte), 4); });
+    auto fill = [&](Value byte) { e.store(wide, e.ptr(base, byte), 4); };
+    if (state.order == Order::RowMajor && op.getCombine())
+      e.loop(e.mul(k.rowBegin, state.cols * 4), e.mul(k.rowEnd, state.cols * 4),
+             64, fill);
+    else
+      e.loop(stateBytes(init.getType()), 64, fill);
   }
 }
 
@@ -336,13 +343,20 @@ void KernelLowering::emitStore(Value out, Value lse, bool partial) {
 }
 
 /// The partial state in `slot`, of the current head; padding rows do not count.
-void KernelLowering::loadPartial(const Buffer &out, const Buffer &lse) {
+/// Its output is read where it is if the head's rows lie together there.
+void KernelLowering::loadPartial(Buffer &out, const Buffer &lse) {
   Emitter &e = k.e;
   Value base = e.loadField(k.args, offsetof(attn_kernel_args, partial_out),
                            k.scratch.getType());
   Value lseBase = e.loadField(k.args, offsetof(attn_kernel_args, partial_lse),
                               k.scratch.getType());
   int64_t heads = k.cache.getHeads() * k.group();
+  bool together = k.qLen() == 1 || k.cache.getHeads() == 1;
+  if (together) {
+    Value first =
+        e.add(e.mul(slot, k.qLen() * heads), e.mul(k.head, k.group()));
+    out.base = e.ptr(base, e.mul(first, k.vDim() * 4));
+  }
   Value none =
       arith::ConstantOp::create(e.b, e.loc, e.b.getF32FloatAttr(-INFINITY));
   e.loop(e.i64(k.blocks.rows), e.i64(k.blocks.padded), 1,
@@ -353,6 +367,8 @@ void KernelLowering::loadPartial(const Buffer &out, const Buffer &lse) {
         e.add(e.mul(e.add(e.mul(slot, k.qLen()), token), heads), head);
     e.store(e.load(e.ptr(lseBase, e.mul(index, 4)), e.f32(), 4),
             e.ptr(lse.base, e.mul(row, 4)), 4);
+    if (together)
+      return;
     Value from = e.ptr(base, e.mul(index, k.vDim() * 4));
     Value to = e.ptr(out.base, e.mul(row, k.vDim() * 4));
     VectorType type = e.vec(k.lanes());
@@ -484,12 +500,12 @@ LogicalResult KernelLowering::emitBody() {
     Value stride = field(offsetof(attn_combine_item, slot_stride));
     Buffer out = fresh(body.getArgument(0).getType(), Order::RowMajor);
     Buffer lse = fresh(body.getArgument(1).getType(), Order::RowVector);
-    buffers[body.getArgument(0)] = out;
     buffers[body.getArgument(1)] = lse;
     e.loop(e.i64(0), count, 1, [&](Value i) {
       slot = e.add(begin, e.mul(i, stride));
       result = forEachHead([&]() {
         loadPartial(out, lse);
+        buffers[body.getArgument(0)] = out;
         return step();
       });
     });

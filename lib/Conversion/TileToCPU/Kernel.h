@@ -72,6 +72,8 @@ struct Kernel {
   // Run-time values.
   Value args, item, scratch;
   Value batch, seqLen, tokenBegin, tokenEnd, headBegin, headEnd;
+  /// Rows that are finished: all, or the part that a merge is asked for.
+  Value rowBegin, rowEnd;
   Value head;      ///< KV head of the current step
   Value tileStart; ///< first token of the current tile
 
@@ -98,7 +100,7 @@ struct Kernel {
   Value scratchAt(int64_t offset) { return e.ptr(scratch, offset); }
   int64_t scratchBytes = 0;
 
-  /// Calls `body(token, groupHead, row)` in loops over the real rows.
+  /// Calls `body(token, groupHead, row)` in a loop over the rows in question.
   void forEachRow(llvm::function_ref<void(Value, Value, Value)> body);
 };
 

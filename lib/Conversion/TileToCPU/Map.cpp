@@ -304,7 +304,7 @@ struct MapEmitter {
   /// Domain in row-major order, for outputs; no reductions.
   void emitMatrix() {
     int64_t lanes = k.lanes(), columns = map.getDomain().getCols();
-    e.loop(k.blocks.rows, 1, [&](Value row) {
+    e.loop(k.rowBegin, k.rowEnd, 1, [&](Value row) {
       SmallVector<Value> fixed;
       for (const Buffer &input : inputs)
         fixed.push_back(input.order == Order::RowVector

@@ -204,6 +204,9 @@ void runCombine(const Facts &facts, const attn_kernel_args &args,
   for (int64_t query = 0; query < facts.qLen; ++query)
     for (int64_t head = item.head_begin * group; head < item.head_end * group;
          ++head) {
+      int64_t kvRow = query * group + head % group;
+      if (kvRow < item.row_begin || kvRow >= item.row_end)
+        continue;
       float lse = -kInfinity;
       std::vector<float> row(size_t(facts.vDim), 0);
       for (int64_t i = 0; i < item.slot_count; ++i) {

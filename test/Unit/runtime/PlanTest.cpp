@@ -151,19 +151,26 @@ void checkThreads(const PlannedBatch &p) {
     ASSERT_LE(p.threadBegin[size_t(t)], p.threadBegin[size_t(t) + 1]);
   ASSERT_GT(p.threadBegin[1], 0) << "the caller has nothing to do";
 
-  std::map<std::pair<int64_t, int64_t>, int> merged;
-  for (int64_t t = 0; t < p.shape.threads; ++t)
-    forEachCombine(
-        p.plan.numCombines, p.shape.kvHeads, p.shape.threads, t,
-        [&](int64_t i) { return p.combines[size_t(i)]; },
-        [&](const attn_combine_item &c) {
-          ASSERT_LT(c.head_begin, c.head_end);
-          for (int64_t h = c.head_begin; h < c.head_end; ++h)
-            ++merged[{c.batch, h}];
-        });
-  ASSERT_EQ(int64_t(merged.size()), p.plan.numCombines * p.shape.kvHeads);
-  for (auto &[key, count] : merged)
-    ASSERT_EQ(count, 1);
+  // A head of one chunk of rows, of exactly two, and of two and a bit.
+  for (int64_t rows : {int64_t(3), 2 * kCombineRows, 2 * kCombineRows + 1}) {
+    std::map<std::tuple<int64_t, int64_t, int64_t>, int> merged;
+    for (int64_t t = 0; t < p.shape.threads; ++t)
+      forEachCombine(
+          p.plan.numCombines, p.shape.kvHeads, rows, p.shape.threads, t,
+          [&](int64_t i) { return p.combines[size_t(i)]; },
+          [&](const attn_combine_item &c) {
+            ASSERT_LT(c.head_begin, c.head_end);
+            ASSERT_LT(c.row_begin, c.row_end);
+            ASSERT_LE(c.row_end - c.row_begin, kCombineRows);
+            for (int64_t h = c.head_begin; h < c.head_end; ++h)
+              for (int64_t r = c.row_begin; r < c.row_end; ++r)
+                ++merged[{c.batch, h, r}];
+          });
+    ASSERT_EQ(int64_t(merged.size()),
+              p.plan.numCombines * p.shape.kvHeads * rows);
+    for (auto &[key, count] : merged)
+      ASSERT_EQ(count, 1);
+  }
 }
 
 /// What a thread may carry past an even share: twice what a cut may move. One

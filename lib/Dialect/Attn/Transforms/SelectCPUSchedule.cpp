@@ -57,7 +57,7 @@ int64_t chooseTile(const Problem &p, tile::Engine engine) {
   if (p.latent)
     return engine == tile::Engine::Amx ? 256 : 64;
   if (p.strided())
-    return engine == tile::Engine::Fma ? 16 : 32;
+    return 32;
   // K and V of one head for 64 tokens are 32 KiB and stay in L1. In our own
   // layout a whole page is walked in memory's order, where a part of it is not.
   int64_t tokens = p.layout == Layout::Own ? 128 : 64;
@@ -78,7 +78,7 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
   // software prefetches only queue before its requests.
   int64_t prefetch = p.latent ? 0 : 2048;
   return tile::ScheduleAttr::get(ctx, engine, vector, chooseTile(p, engine),
-                                 prefetch, degree, /*prefetch_heads=*/2);
+                                 prefetch, degree, /*prefetch_heads=*/1);
 }
 
 struct SelectCPUSchedule
