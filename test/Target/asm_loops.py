@@ -82,6 +82,29 @@ class Function:
         return sorted(loops, key=lambda loop: loop.last)
 
 
+    def straight_runs(self):
+        """What loops hold between their inner loops, as loops of one turn."""
+        loops = self.loops()
+        for loop in loops:
+            inner = [
+                l
+                for l in loops
+                if l is not loop and loop.first <= l.first and l.last <= loop.last
+            ]
+            start, end = loop.first, loop.first
+            for index in range(loop.first, loop.last + 2):
+                within = index > loop.last or any(
+                    l.first <= index <= l.last for l in inner
+                )
+                if not within:
+                    end = index + 1
+                    continue
+                if inner and end > start:
+                    body = self.instructions[start:end]
+                    yield Loop(loop.label, start, end - 1, body, False)
+                start = end = index + 1
+
+
 def parse(text):
     """The functions of an assembly file, by name."""
     functions, current = {}, None

@@ -6,8 +6,9 @@
 
 - the level's multiplication is there, and nothing of a level above;
 - nothing is called, so no scalar function of libm is;
+- no tile is spilled, anywhere;
 - innermost loops that multiply spill and reload nothing: no operand is in the
-  frame, be it a vector, a tile or a word. A test that allows some says why;
+  frame, be it a vector or a word. A test that allows some says why;
 - tiles are configured outside of all loops.
 """
 
@@ -33,9 +34,11 @@ ABOVE = {
 }
 
 
+TILE_MOVES = ("tileload", "tilestore")
+
+
 def is_vector(instruction):
-    tile = instruction.mnemonic.startswith(("tileload", "tilestore"))
-    return tile or re.search(r"%[xyz]mm", instruction.operands) is not None
+    return re.search(r"%[xyz]mm", instruction.operands) is not None
 
 
 class Checker:
@@ -55,6 +58,8 @@ class Checker:
                 self.fail(function, i, "a call")
             if mnemonics and re.match(mnemonics, i.mnemonic):
                 self.fail(function, i, "an instruction of a level above")
+            if i.mnemonic.startswith(TILE_MOVES) and function.touches_stack(i):
+                self.fail(function, i, "a tile of the frame")
             if operands and re.search(operands, i.operands):
                 self.fail(function, i, "a register of a level above")
         for loop in function.loops():
