@@ -101,43 +101,70 @@ static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
   auto step = [&](Value keyOffset, Value queryOffset,
                   ValueRange acc) -> SmallVector<Value> {
     SmallVector<Value> next(acc);
-    // One vector of each key, or the even and the odd elements of each.
-    SmallVector<SmallVector<Value>, 2> parts(layout.split ? 2 : 1);
-    for (Value base : keys) {
-      Value at = e.ptr(base, keyOffset);
+    // The parts of a row that a step covers: one vector, or its even and its
+    // odd elements.
+    auto keyParts = [&](int64_t token) -> SmallVector<Value, 2> {
+      Value at = e.ptr(keys[token], keyOffset);
       if (layout.split) {
         auto [even, odd] = e.loadSplitBF16(at, k.lanes());
-        parts[0].push_back(even);
-        parts[1].push_back(odd);
-      } else if (layout.dot) {
-        parts[0].push_back(e.load(at, e.vec(layout.step, k.element())));
-      } else {
-        parts[0].push_back(e.loadAsF32(at, layout.step, k.element()));
+        return {even, odd};
       }
-    }
+      if (layout.dot)
+        return {e.load(at, e.vec(layout.step, k.element()))};
+      return {e.loadAsF32(at, layout.step, k.element())};
+    };
     VectorType queryType =
         layout.dot ? e.vec(layout.step, e.bf16()) : e.vec(k.lanes());
-    for (auto [part, key] : llvm::enumerate(parts))
-      for (int64_t row = 0; row < height; ++row) {
+    auto queryParts = [&](int64_t row) {
+      SmallVector<Value, 2> parts;
+      for (int64_t part = 0; part < (layout.split ? 2 : 1); ++part) {
         Value at = e.ptr(e.ptr(queryRow, queryOffset),
                          row * layout.rowBytes + part * k.lanes() * 4);
-        Value q = e.load(at, queryType, layout.dot ? 2 : 4);
-        for (int64_t token = 0; token < tokens; ++token) {
-          Value &slot = next[token * height + row];
-          slot = layout.dot ? x86vector::DotBF16Op::create(e.b, e.loc, accType,
-                                                           slot, key[token], q)
-                                  .getResult()
-                            : e.fma(key[token], q, slot);
-        }
+        parts.push_back(e.load(at, queryType, layout.dot ? 2 : 4));
       }
+      return parts;
+    };
+    auto multiply = [&](int64_t token, int64_t row, ArrayRef<Value> key,
+                        ArrayRef<Value> query) {
+      Value &slot = next[token * height + row];
+      for (auto [x, q] : llvm::zip(key, query))
+        slot = layout.dot ? x86vector::DotBF16Op::create(e.b, e.loc, accType,
+                                                         slot, x, q)
+                                .getResult()
+                          : e.fma(x, q, slot);
+    };
+    // The shorter side is held in registers while the longer one passes.
+    SmallVector<SmallVector<Value, 2>> held;
+    if (height <= tokens) {
+      for (int64_t row = 0; row < height; ++row)
+        held.push_back(queryParts(row));
+      for (int64_t token = 0; token < tokens; ++token) {
+        SmallVector<Value, 2> key = keyParts(token);
+        for (int64_t row = 0; row < height; ++row)
+          multiply(token, row, key, held[row]);
+      }
+      return next;
+    }
+    for (int64_t token = 0; token < tokens; ++token)
+      held.push_back(keyParts(token));
+    for (int64_t row = 0; row < height; ++row) {
+      SmallVector<Value, 2> query = queryParts(row);
+      for (int64_t token = 0; token < tokens; ++token)
+        multiply(token, row, held[token], query);
+    }
     return next;
   };
   SmallVector<Value> acc(tokens * height, e.zeros(accType));
   int64_t queryStep = layout.step * (layout.dot ? 2 : 4);
-  // Short rows are unrolled; long ones (MLA) loop, some loads a turn.
-  bool exact = k.kDim() % layout.step == 0;
-  if (exact && k.kDim() > 256) {
-    int64_t unroll = layout.steps % 3 == 0 ? 3 : layout.steps % 2 == 0 ? 2 : 1;
+  // Short rows are unrolled; long ones (MLA) loop, some loads a turn. So do
+  // those of few query rows: unrolled, more keys would be loaded early than
+  // there are registers.
+  bool exact = k.kDim() % layout.step == 0, few = 2 * height <= tokens;
+  if (exact && (k.kDim() > 256 || few)) {
+    int64_t unroll = few                     ? 1
+                     : layout.steps % 3 == 0 ? 3
+                     : layout.steps % 2 == 0 ? 2
+                                             : 1;
     acc = SmallVector<Value>(
         e.loop(layout.steps, unroll, acc, [&](Value i, ValueRange carried) {
           SmallVector<Value> next(carried);
