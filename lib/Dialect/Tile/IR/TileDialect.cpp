@@ -8,6 +8,7 @@
 #include "attn/Dialect/Tile/IR/Tile.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FoldInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -23,7 +24,20 @@ using namespace attn::tile;
 #define GET_TYPEDEF_CLASSES
 #include "attn/Dialect/Tile/IR/TileTypes.cpp.inc"
 
+namespace {
+/// Constants stay in the scalar regions of maps and scores, which targets clone
+/// for every vector and which see nothing from outside.
+struct TileFoldInterface : DialectFoldInterface {
+  using DialectFoldInterface::DialectFoldInterface;
+
+  bool shouldMaterializeInto(Region *region) const final {
+    return isa<MapOp, ScoreOp>(region->getParentOp());
+  }
+};
+} // namespace
+
 void TileDialect::initialize() {
+  addInterfaces<TileFoldInterface>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "attn/Dialect/Tile/IR/TileAttrs.cpp.inc"
