@@ -50,7 +50,7 @@ constexpr Latents kDeepSeekV2{60, 128, 512, 64, 128, 128};
 
 /// A row whose figure is that of its arithmetic.
 static std::vector<Cell> claim(std::string claim, std::string verdict,
-                               Cell figure, Unit unit, std::string why) {
+                               const Cell &figure, Unit unit, std::string why) {
   std::string shown = format(figure, unit);
   std::string working =
       figure.working + " = " + digits(*figure.value.getAsNumber());

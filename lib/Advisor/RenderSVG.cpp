@@ -41,8 +41,9 @@ struct Axis {
     double last = std::floor(std::log(high) / std::log(base) + 1e-9);
     double step = std::max(1.0, std::ceil((last - first + 1) / 6));
     std::vector<double> ticks;
-    for (double exponent = first; exponent <= last; exponent += step)
-      ticks.push_back(std::pow(base, exponent));
+    int count = first <= last ? int((last - first) / step) + 1 : 0;
+    for (int i = 0; i < count; ++i)
+      ticks.push_back(std::pow(base, first + i * step));
     return ticks;
   }
 };

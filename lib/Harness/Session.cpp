@@ -32,14 +32,14 @@ attn::harness::chooseLevel(llvm::StringRef isa, bool emulate) {
     return options;
   std::optional<CPULevel> level = parseCPULevel(isa);
   if (!level)
-    return llvm::createStringError("unknown instruction level '" + isa +
+    return llvm::createStringError("--isa: unknown instruction level '" + isa +
                                    "': expected auto, avx2, avx512, "
                                    "avx512bf16 or amx");
   options.level = *level;
   if (*level > options.hostLevel && !emulate)
     return llvm::createStringError(
-        "this CPU offers " + cpuLevelName(options.hostLevel) + ", not " + isa +
-        "; --emulate runs it all the same, slowly");
+        "--isa: this CPU offers " + cpuLevelName(options.hostLevel) + ", not " +
+        isa + "; --emulate runs it all the same, slowly");
   return options;
 }
 

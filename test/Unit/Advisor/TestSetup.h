@@ -27,8 +27,8 @@ inline attn::model::ModelSpec modelNamed(const std::string &name) {
 }
 
 /// One H200, bf16, three batches and contexts, 140 GB of weights over `tp`.
-inline attn::advisor::Deployment setupWith(const std::vector<std::string> &types,
-                                      int64_t tp = 2) {
+inline attn::advisor::Deployment
+setupWith(const std::vector<std::string> &types, int64_t tp = 2) {
   attn::advisor::Deployment setup;
   setup.machine = llvm::cantFail(attn::advisor::findMachine("h200"));
   setup.batches = {1, 8, 32};
