@@ -286,14 +286,9 @@ static void loadValuePair(Kernel &k, const View &value, Value at, Value column,
       offset =
           e.add(e.mul(value.stride, e.divU(dim, e.i64(16))), e.mul(rest, 4));
     }
-    VectorType ints = e.vec(lanes, e.i32());
-    Value pair = e.load(e.ptr(at, offset), ints);
-    even.push_back(e.bitcast(
-        arith::ShLIOp::create(e.b, e.loc, pair, e.splat(int64_t(16), ints)),
-        e.vec(lanes)));
-    odd.push_back(e.bitcast(
-        arith::AndIOp::create(e.b, e.loc, pair, e.splat(int64_t(-65536), ints)),
-        e.vec(lanes)));
+    auto [first, second] = e.loadSplitBF16(e.ptr(at, offset), lanes);
+    even.push_back(first);
+    odd.push_back(second);
   }
 }
 

@@ -50,7 +50,7 @@ tile::Engine chooseEngine(CPULevel level, const Problem &p) {
   llvm_unreachable("all levels covered");
 }
 
-/// Tokens per tile; measured in benchmarks/results.
+/// Tokens per tile: what was fastest when timed with `attn-bench --schedule`.
 int64_t chooseTile(const Problem &p, tile::Engine engine) {
   // A latent tile is one small GEMM: more tokens amortise the walk over the
   // 512-wide accumulator, which lives in L2.
