@@ -13,6 +13,11 @@ add_custom_target(AttnHeaders)
 
 add_library(AttnPCH OBJECT ${_attn_pch_stub})
 target_precompile_headers(AttnPCH PRIVATE ${ATTN_PCH_HEADERS})
+# Without the time of its making in it, ccache can keep a precompiled header
+# (it also needs sloppiness = pch_defines,time_macros).
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  target_compile_options(AttnPCH PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+endif()
 
 # attn_add_mlir_library(NAME SOURCES... [DEPENDS tablegen targets] [LINK libs])
 # A library over MLIR, with the shared precompiled header.
