@@ -1,0 +1,123 @@
+/*===-- attn_gpu_abi.h - Between generated GPU kernels and the runtime ----===*\
+|*
+|* Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+|*
+|*===----------------------------------------------------------------------===*
+|*
+|* The internal ABI of the NVVM target, whose counterpart for the CPU is
+|* attn_kernel_abi.h. The lowering (lib/Conversion/TileToNVVM) takes the field
+|* offsets from this very header.
+|*
+|* One decode call is three launches on one stream, each with an attn_gpu_args
+|* by value as its only parameter:
+|*
+|*   plan     <<<1, plan_threads>>>                        lengths -> work
+|*   decode   <<<(parts, kv_heads, row_blocks), threads, shared_bytes>>>
+|*   combine  <<<(max_batch, combine_blocks), combine_threads>>>
+|*
+|* Grids, shared memory and workspace depend on capacities only, so the three
+|* can be captured in a graph; lengths are read on the device.
+|*
+|* Split-KV. A unit of work is one KV tile of one request (or, in the
+|* batch-invariant mode, a chunk of `split_tiles` tiles). The units of all
+|* requests stand in one row, T[r] being the number before request r, and every
+|* part takes `per_part` consecutive ones. A request that lies within one part
+|* (one chunk) is written to the output directly. Any other is split: part p
+|* writes what it has of the request that began before it to slot 2p, and of
+|* the request that goes on after it to slot 2p + 1 (chunk u to slot u), and the
+|* combine kernel merges a request's slots in ascending order. An empty request
+|* counts as one unit: its zeros have to be written.
+|*
+\*===----------------------------------------------------------------------===*/
+
+#ifndef ATTN_GPU_ABI_H
+#define ATTN_GPU_ABI_H
+
+#include "attn_kernel_abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ATTN_GPU_ABI_VERSION 1
+
+/** The parameter of all three kernels; pointers are device pointers. */
+typedef struct attn_gpu_args {
+  attn_kernel_args tensors; /**< as for the CPU; partial_out and partial_lse
+                                 hold `slots` slots */
+  const int32_t *seq_lens;  /**< [batch] tokens, the new ones included */
+  /** Block ids of request b start at block_table + b * block_table_stride, or,
+      where `block_indptr` ([batch + 1] positions) is not null, at block_table +
+      block_indptr[b]. A null table: request b lives in block b. */
+  const int32_t *block_table;
+  int64_t block_table_stride;
+  const int32_t *block_indptr;
+  /** Written by the plan kernel, read by the others, int32:
+      [0] per_part; [1] the number of units; [2 .. 2 + batch] T;
+      [3 + max_batch ..] for each part, the request its first unit is of. */
+  int32_t *plan;
+  int64_t batch;       /**< requests of this call, <= max_batch */
+  int64_t max_batch;   /**< capacity */
+  int64_t parts;       /**< parts that the units are dealt to */
+  int64_t split_tiles; /**< 0: balanced; else tiles per chunk, the
+                            batch-invariant mode */
+} attn_gpu_args;
+
+/** int32 elements of attn_gpu_args::plan. */
+static inline int64_t attn_gpu_plan_elements(int64_t max_batch, int64_t parts) {
+  return 3 + max_batch + parts;
+}
+
+/** Partial slots that a call can write. `max_tiles` is the capacity in tokens
+    over the kernel's kv_tile, rounded up. */
+static inline int64_t attn_gpu_slots(int64_t max_batch, int64_t parts,
+                                     int64_t max_tiles, int64_t split_tiles) {
+  if (split_tiles == 0)
+    return 2 * parts;
+  return max_batch * ((max_tiles + split_tiles - 1) / split_tiles);
+}
+
+/** Compile-time facts of one kernel on one GPU architecture. */
+typedef struct attn_gpu_kernel_desc {
+  uint32_t struct_size; /**< sizeof(attn_gpu_kernel_desc) */
+  uint32_t flags;       /**< attn_kernel_flags */
+  const char *name;
+  int32_t arch;  /**< lowest compute capability it runs on, times ten: 80, 90 */
+  int32_t dtype; /**< attn_dtype of q, cache, out */
+  int32_t layout; /**< attn_layout: ATTN_LAYOUT_ROW */
+  int32_t q_heads, kv_heads, k_dim, v_dim;
+  int32_t q_len;   /**< query tokens per request */
+  int32_t kv_tile; /**< tokens per inner step */
+  int64_t
+      window;    /**< tokens seen to the left incl. the current; 0: unlimited */
+  float scale;   /**< on the raw logit */
+  float softcap; /**< 0: none */
+  int32_t threads;      /**< a CTA of the decode kernel */
+  int32_t shared_bytes; /**< dynamic shared memory of the decode kernel */
+  int32_t row_blocks;   /**< grid z: blocks of query rows of a KV head */
+  int32_t ctas_per_sm;  /**< that the schedule means to be resident */
+  int32_t plan_threads; /**< a CTA of the plan kernel */
+  int32_t combine_threads;
+  int32_t combine_blocks; /**< grid y of the combine kernel */
+  /** Names of the three functions in `image`. */
+  const char *plan, *decode, *combine;
+  /** What cuModuleLoadData takes: a cubin, a fat binary or PTX text. Null in a
+      session of the SIMT emulator. */
+  const void *image;
+  uint64_t image_bytes;
+} attn_gpu_kernel_desc;
+
+/** Parts that fill a GPU once: grid x of the decode kernel. */
+static inline int64_t attn_gpu_parts(const attn_gpu_kernel_desc *kernel,
+                                     int64_t sms) {
+  int64_t parts = sms * kernel->ctas_per_sm /
+                  ((int64_t)kernel->kv_heads * kernel->row_blocks);
+  return parts > 1 ? parts : 1;
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ATTN_GPU_ABI_H */
