@@ -5,8 +5,8 @@
 |*
 |*===----------------------------------------------------------------------===*
 |*
-|* Launches generated attention decode kernels on the CPU. The runtime needs
-|* libc, libm, libpthread and libdl; it never exits, aborts, throws or prints.
+|* Launches generated attention decode kernels. The runtime needs libc, libm,
+|* libpthread and libdl; it never exits, aborts, throws or prints.
 |*
 |* A call's life:
 |*
@@ -32,6 +32,11 @@
 |* - Every function may be called from any thread. Two calls at once may share
 |*   a library and a pool, but not a workspace or an output. What a params
 |*   struct points to may not change during the call.
+|* - Params structs only grow, at their end, and struct_size says which version
+|*   the caller was built with: fields that it lacks count as zero, and zero in
+|*   an added field always means what the older struct did. A size between two
+|*   versions is refused, as is a newer struct that sets what this runtime does
+|*   not know.
 |*
 \*===----------------------------------------------------------------------===*/
 
@@ -42,6 +47,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/** Version of this header. 2 adds devices, indptr and indices, and the pool of
+    attn_append. */
+#define ATTN_ABI_VERSION 2
 
 #if defined(__GNUC__)
 #define ATTN_API __attribute__((visibility("default")))
@@ -90,7 +99,16 @@ typedef enum attn_status {
   ATTN_ERROR_LIBRARY_ABI = 24,    /**< a pack for another runtime version */
   ATTN_ERROR_LIBRARY_TABLE = 25,  /**< a malformed kernel table */
   ATTN_ERROR_OUT_OF_MEMORY = 26,
-  ATTN_ERROR_THREADS = 27 /**< a thread count below 1, or no thread to be had */
+  ATTN_ERROR_THREADS =
+      27, /**< a thread count below 1, or no thread to be had */
+  ATTN_ERROR_ADDRESSING = 28, /**< two ways to address a cache, or two sources
+                                   of lengths, at once */
+  ATTN_ERROR_INDPTR = 29, /**< descending, out of range, or too few pages for a
+                               request's length */
+  ATTN_ERROR_LAST_PAGE_LEN = 30, /**< not in [1, page_size], or of a request
+                                      without pages and not 0 */
+  ATTN_ERROR_INDEX_WIDTH = 31,   /**< a used int64 block id exceeds int32 */
+  ATTN_ERROR_DEVICE = 32         /**< a stream on a device that has none */
 } attn_status;
 
 /** The status' enumerator as a string, e.g. "ATTN_ERROR_STRIDE". Never null. */
@@ -148,6 +166,14 @@ ATTN_API uint32_t attn_library_num_kernels(const attn_library *lib);
 ATTN_API const attn_kernel_desc *attn_library_kernel(const attn_library *lib,
                                                      uint32_t index);
 
+/*===--- Devices ----------------------------------------------------------===*/
+
+/** Where a call runs, and where all its tensors lie. */
+enum attn_device { ATTN_DEVICE_CPU = 0, ATTN_DEVICE_CUDA = 1 };
+
+/** Element type of attn_decode_params::indices. */
+enum attn_index_type { ATTN_INDEX_INT32 = 0, ATTN_INDEX_INT64 = 1 };
+
 /*===--- Thread pool ------------------------------------------------------===*/
 
 /** A fixed set of threads. Idle ones spin some 30 us, so that back-to-back
@@ -198,8 +224,14 @@ enum attn_flags {
     block_table[b][t / page_size]. Only block ids of tokens that the request's
     queries can see are read: under a window of w tokens the pages left of
     token max(0, seq_len - q_len - w + 1), rounded down to the kernel's kv_tile,
-    may have been freed. A contiguous cache has no block table: request b lives
-    in block b, and page_size is its capacity.
+    may have been freed. Instead of block_table, `indptr` and `indices` may say
+    where the blocks are: those of request b are
+    indices[indptr[b]] ... indices[indptr[b + 1] - 1]. A contiguous cache has
+    neither: request b lives in block b, and page_size is its capacity.
+
+    The length of request b is seq_lens[b] or, where seq_lens is null and there
+    is an indptr, (n - 1) * page_size + last_page_len[b] of its n pages (0 of
+    none). With page_size 1, last_page_len may be null too: all pages are full.
 
     ATTN_LAYOUT_ROW: element d of row t of head h in block n is at
     n*stride_block + t*stride_token + h*stride_head + d. ATTN_LAYOUT_OWN: see
@@ -244,7 +276,7 @@ typedef struct attn_decode_params {
   const int32_t *seq_lens; /**< [batch]: tokens in the cache, this step's q_len
                                 included; 0: an empty row, whose output is 0
                                 and LSE -inf, sinks or not */
-  const int32_t *block_table; /**< [batch, max_blocks]; null: contiguous */
+  const int32_t *block_table; /**< [batch, max_blocks]; null: see above */
   int64_t
       block_table_stride; /**< elements from one request's row to the next */
   int64_t max_blocks;     /**< entries per row of block_table */
@@ -257,6 +289,21 @@ typedef struct attn_decode_params {
   void
       *workspace; /**< 64-byte aligned; contents before and after unspecified */
   uint64_t workspace_bytes; /**< >= attn_decode_workspace_size */
+
+  /* Since ABI version 2. */
+  int32_t device;      /**< fact: attn_device */
+  int32_t index_type;  /**< capacity: attn_index_type of indices; an int32 copy
+                            of int64 ones, which kernels do not read, takes
+                            4 * max_indices bytes of workspace */
+  int64_t max_indices; /**< capacity: most entries of indices, of all requests
+                            together; at most 2^31 - 1 */
+  void *stream;        /**< CUstream on CUDA; null on the CPU, where a call
+                            returns when it is done */
+  const int32_t *indptr; /**< [batch + 1], ascending, in [0, max_indices] */
+  const void *indices;   /**< [indptr[batch]] block ids; null if max_indices is
+                              0 */
+  const int32_t *last_page_len; /**< [batch], in [1, page_size]; 0 of a request
+                                     without pages */
 } attn_decode_params;
 
 /** Why a kernel does not fit. Values are stable; new ones are appended. */
@@ -281,7 +328,8 @@ enum attn_reason_code {
   ATTN_REASON_ISA = 17,         /**< not the level asked for */
   ATTN_REASON_CPU_FEATURE = 18, /**< a level this host does not offer */
   ATTN_REASON_EMULATED = 19,    /**< needs ATTN_FLAG_ALLOW_EMULATED */
-  ATTN_REASON_MERGE_ONLY = 20   /**< an attn.merge: for attn_merge alone */
+  ATTN_REASON_MERGE_ONLY = 20,  /**< an attn.merge: for attn_merge alone */
+  ATTN_REASON_DEVICE = 21       /**< runs on another device */
 };
 
 typedef struct attn_reason {
@@ -289,6 +337,9 @@ typedef struct attn_reason {
   int32_t kernel; /**< index into the library; -1 with NO_KERNELS */
   char text[120]; /**< what was asked for and what the kernel has */
 } attn_reason;
+
+/** The code's enumerator as a string, e.g. "ATTN_REASON_DTYPE". Never null. */
+ATTN_API const char *attn_reason_name(int32_t code);
 
 /** Whether a kernel fits the facts and capacities of `params`.
     ATTN_OK: one does, *num_reasons is 0. UNSUPPORTED, PAGE_SIZE or CPU_FEATURE:
@@ -313,14 +364,14 @@ ATTN_API attn_status attn_select_kernel(const attn_library *lib,
 ATTN_API attn_status attn_decode_workspace_size(
     const attn_library *lib, const attn_decode_params *params, uint64_t *bytes);
 
-/** Attention of q over the cache. Allocates nothing. Every error above up to
-    UNSUPPORTED but for SLOT may be returned. */
+/** Attention of q over the cache. Allocates nothing. Every error above may be
+    returned but for SLOT, LIBRARY_*, OUT_OF_MEMORY and THREADS. */
 ATTN_API attn_status attn_decode(const attn_library *lib,
                                  const attn_decode_params *params);
 
 /*===--- Append -----------------------------------------------------------===*/
 
-/** Writing new tokens into a cache, on the calling thread. */
+/** Writing new tokens into a cache. */
 typedef struct attn_append_params {
   uint32_t struct_size; /**< sizeof(attn_append_params) */
   uint32_t flags;       /**< ATTN_FLAG_V_IN_K: there are only K rows */
@@ -340,11 +391,18 @@ typedef struct attn_append_params {
   int64_t k_stride_block, k_stride_token, k_stride_head;
   void *v; /**< [num_blocks, page_size, kv_heads, v_dim], as in decode */
   int64_t v_stride_block, v_stride_token, v_stride_head;
+
+  /* Since ABI version 2. */
+  int32_t device;     /**< attn_device */
+  int32_t reserved_2; /**< 0 */
+  void *stream;       /**< as in decode */
+  attn_pool *pool;    /**< null: the calling thread alone */
 } attn_append_params;
 
 /** Writes K and V rows at their slots, in order: of two tokens with one slot
     the later stays. Errors: NULL_POINTER, STRUCT_SIZE, ENUM, FLAGS, VALUE,
-    SHAPE, PAGE_SIZE, MISALIGNED, STRIDE, V_POINTER, SLOT. */
+    SHAPE, PAGE_SIZE, MISALIGNED, STRIDE, V_POINTER, SLOT, DEVICE,
+    UNSUPPORTED. */
 ATTN_API attn_status attn_append(const attn_append_params *params);
 
 /*===--- Merge ------------------------------------------------------------===*/
@@ -371,6 +429,11 @@ typedef struct attn_merge_params {
   int64_t lse_stride_batch, lse_stride_token, lse_stride_head;
   void *workspace;          /**< 64-byte aligned */
   uint64_t workspace_bytes; /**< >= attn_merge_workspace_size */
+
+  /* Since ABI version 2. */
+  int32_t device;     /**< attn_device */
+  int32_t reserved_2; /**< 0 */
+  void *stream;       /**< as in decode */
 } attn_merge_params;
 
 /** Bytes of workspace for the facts and the pool of `params`. */

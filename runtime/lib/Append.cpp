@@ -6,14 +6,18 @@
 //===----------------------------------------------------------------------===//
 
 #include "Check.h"
+#include "ThreadPool.h"
 #include "attn_layout.h"
+
+#include <algorithm>
 
 #include <cinttypes>
 
 using namespace attn::runtime;
 
 // The struct is an ABI: it may only grow, at its end.
-static_assert(sizeof(attn_append_params) == 176);
+static_assert(sizeof(attn_append_params) == 200);
+static constexpr size_t kFirstSize = 176;
 
 namespace {
 
@@ -62,8 +66,9 @@ static attn_status checkFacts(const attn_append_params &p) {
   ATTN_TRY(checkFlags(p.flags, ATTN_FLAG_V_IN_K));
   ATTN_TRY(checkDtype(p.dtype));
   ATTN_TRY(checkLayout(p.layout));
-  if (p.reserved)
-    return fail(ATTN_ERROR_VALUE, "reserved is %d", p.reserved);
+  ATTN_TRY(checkDevice(p.device, p.stream));
+  if (int32_t reserved = p.reserved | p.reserved_2)
+    return fail(ATTN_ERROR_VALUE, "reserved is %d", reserved);
   ATTN_TRY(checkMinimum("kv_heads", p.kv_heads, 1));
   ATTN_TRY(checkMinimum("k_dim", p.k_dim, 1));
   if (!(p.flags & ATTN_FLAG_V_IN_K))
@@ -120,11 +125,20 @@ static void writeRow(const Stream &s, int64_t pageSize, int64_t size,
     to[attn_own_v_offset(pageSize, token, dim)] = from[dim];
 }
 
-static void writeStream(const attn_append_params &p, const Stream &s) {
+/// Whether a thread writes a slot. All tokens of a slot are one thread's, which
+/// takes them in order; runs of slots keep neighbouring rows, which may share a
+/// cache line, together.
+static bool ownsSlot(int64_t slot, int64_t thread, int64_t threads) {
+  constexpr int64_t kRun = 16;
+  return slot >= 0 && slot / kRun % threads == thread;
+}
+
+static void writeStream(const attn_append_params &p, const Stream &s,
+                        int64_t thread, int64_t threads) {
   int64_t size = attn_dtype_size(p.dtype);
   for (int64_t i = 0; i < p.tokens; ++i) {
     int64_t slot = p.slot_mapping[i];
-    if (slot < 0)
+    if (!ownsSlot(slot, thread, threads))
       continue;
     int64_t block = slot / p.page_size, token = slot % p.page_size;
     for (int64_t head = 0; head < p.kv_heads; ++head) {
@@ -138,10 +152,41 @@ static void writeStream(const attn_append_params &p, const Stream &s) {
   }
 }
 
+namespace {
+
+/// A checked call, ready to run.
+struct AppendJob {
+  const attn_append_params *params;
+  int64_t threads;
+};
+
+} // namespace
+
+static void runAppend(void *context, int32_t thread) {
+  auto *job = static_cast<AppendJob *>(context);
+  const attn_append_params &p = *job->params;
+  if (thread >= job->threads)
+    return;
+  writeStream(p, getK(p), thread, job->threads);
+  if (!(p.flags & ATTN_FLAG_V_IN_K))
+    writeStream(p, getV(p), thread, job->threads);
+}
+
+/// Threads that are worth waking for what there is to copy.
+static int64_t countThreads(const attn_append_params &p) {
+  constexpr double kBytesPerThread = 64 << 10;
+  double row = double(p.k_dim) + (p.flags & ATTN_FLAG_V_IN_K ? 0 : p.v_dim);
+  double bytes =
+      double(p.tokens) * p.kv_heads * row * double(attn_dtype_size(p.dtype));
+  double pool = attn_pool_size(p.pool);
+  return int64_t(std::clamp(bytes / kBytesPerThread, 1.0, pool));
+}
+
 attn_status attn_append(const attn_append_params *params) {
   attn_append_params p;
-  ATTN_TRY(readStruct("attn_append_params", params, p));
+  ATTN_TRY(readStruct("attn_append_params", params, p, kFirstSize));
   ATTN_TRY(checkFacts(p));
+  ATTN_TRY(checkIsCpu("attn_append", p.device));
   if (p.tokens == 0)
     return ATTN_OK;
   bool hasV = !(p.flags & ATTN_FLAG_V_IN_K);
@@ -152,8 +197,7 @@ attn_status attn_append(const attn_append_params *params) {
     return fail(ATTN_ERROR_V_POINTER,
                 "a V besides K is given under ATTN_FLAG_V_IN_K");
   ATTN_TRY(checkSlots(p));
-  writeStream(p, getK(p));
-  if (hasV)
-    writeStream(p, getV(p));
+  AppendJob job = {&p, countThreads(p)};
+  PoolSession(job.threads > 1 ? p.pool : nullptr).run(runAppend, &job);
   return ATTN_OK;
 }

@@ -97,6 +97,20 @@ attn_status attn::runtime::checkIsa(int32_t isa) {
   return ATTN_OK;
 }
 
+attn_status attn::runtime::checkDevice(int32_t device, const void *stream) {
+  if (device != ATTN_DEVICE_CPU && device != ATTN_DEVICE_CUDA)
+    return fail(ATTN_ERROR_ENUM, "%d is no attn_device", device);
+  if (device == ATTN_DEVICE_CPU && stream)
+    return fail(ATTN_ERROR_DEVICE, "a stream is given, but device is the CPU");
+  return ATTN_OK;
+}
+
+attn_status attn::runtime::checkIsCpu(const char *function, int32_t device) {
+  if (device != ATTN_DEVICE_CPU)
+    return fail(ATTN_ERROR_UNSUPPORTED, "%s runs on the CPU alone", function);
+  return ATTN_OK;
+}
+
 attn_status attn::runtime::checkFlags(uint32_t flags, uint32_t known) {
   if (flags & ~known)
     return fail(ATTN_ERROR_FLAGS, "flags 0x%x are unknown here",
@@ -143,21 +157,22 @@ attn_status attn::runtime::checkWorkspace(const void *workspace, uint64_t bytes,
 }
 
 attn_status attn::runtime::checkStruct(const char *name, const void *params,
-                                       size_t known) {
+                                       StructSizes sizes, size_t &size) {
   if (!params)
     return fail(ATTN_ERROR_NULL_POINTER, "%s is null", name);
-  uint32_t size;
-  memcpy(&size, params, sizeof size);
+  uint32_t given;
+  memcpy(&given, params, sizeof given);
   // Nothing like this will grow that far; reading on might leave the object.
   constexpr uint32_t kImplausible = 4096;
-  if (size < known || size > kImplausible)
+  if ((given != sizes.first && given < sizes.known) || given > kImplausible)
     return fail(ATTN_ERROR_STRUCT_SIZE,
-                "%s has struct_size %u; this runtime knows %zu", name, size,
-                known);
+                "%s has struct_size %u; this runtime knows %zu and %zu", name,
+                given, sizes.first, sizes.known);
+  size = std::min<size_t>(given, sizes.known);
   const char *bytes = static_cast<const char *>(params);
-  if (std::any_of(bytes + known, bytes + size, [](char c) { return c != 0; }))
+  if (std::any_of(bytes + size, bytes + given, [](char c) { return c != 0; }))
     return fail(ATTN_ERROR_STRUCT_SIZE,
                 "%s sets fields past the %zu bytes that this runtime knows",
-                name, known);
+                name, sizes.known);
   return ATTN_OK;
 }

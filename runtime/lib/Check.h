@@ -43,6 +43,10 @@ attn_status checkCount(const char *name, int64_t value, int64_t minimum);
 attn_status checkDtype(int32_t dtype);
 attn_status checkLayout(int32_t layout);
 attn_status checkIsa(int32_t isa);
+/// A known device, and a stream only where there are streams.
+attn_status checkDevice(int32_t device, const void *stream);
+/// The device is the CPU; for what has no kernel for others.
+attn_status checkIsCpu(const char *function, int32_t device);
 attn_status checkFlags(uint32_t flags, uint32_t known);
 attn_status checkHeads(int32_t qHeads, int32_t kvHeads);
 
@@ -55,16 +59,26 @@ attn_status checkOwnRows(const char *name, int64_t pageSize, int64_t dim,
 attn_status checkWorkspace(const void *workspace, uint64_t bytes,
                            uint64_t needed);
 
-/// Non-null, of a plausible size and, past what this runtime knows, zero: an
-/// unknown field that is set asks for something that would be ignored.
-attn_status checkStruct(const char *name, const void *params, size_t known);
+/// Sizes of a versioned struct: of the first version, and the one known here.
+struct StructSizes {
+  size_t first, known;
+};
 
-/// Copies a versioned struct that a caller built against this or a later
-/// version of the header.
+/// Non-null, of the size of a version and, past what this runtime knows, zero:
+/// an unknown field that is set asks for something that would be ignored. Sets
+/// `size` to the bytes to read.
+attn_status checkStruct(const char *name, const void *params, StructSizes sizes,
+                        size_t &size);
+
+/// Copies a versioned struct that a caller built against any version of the
+/// header; the fields that an older one lacks are zero.
 template <typename Params>
-attn_status readStruct(const char *name, const Params *params, Params &copy) {
-  ATTN_TRY(checkStruct(name, params, sizeof(Params)));
-  memcpy(&copy, params, sizeof(Params));
+attn_status readStruct(const char *name, const Params *params, Params &copy,
+                       size_t firstSize = sizeof(Params)) {
+  size_t size;
+  ATTN_TRY(checkStruct(name, params, {firstSize, sizeof(Params)}, size));
+  memset(&copy, 0, sizeof copy);
+  memcpy(&copy, params, size);
   return ATTN_OK;
 }
 

@@ -26,6 +26,10 @@ struct DecodeJob {
   int64_t threads;
   char *scratch;
   uint64_t scratchStride;
+  /// What to narrow before the kernels run: [idsBegin, idsEnd) of `wideIds`.
+  const int64_t *wideIds;
+  int32_t *ids;
+  int64_t idsBegin, idsEnd;
 
   void *getScratch(int32_t thread) const {
     return scratch + uint64_t(thread) * scratchStride;
@@ -46,6 +50,16 @@ static attn_status select(const attn_library *lib, const attn_decode_params &p,
   ATTN_TRY(selectKernel(*lib->table, p, attn_cpu_isa(), selection.desc));
   selection.shape = getPlanShape(*selection.desc, p);
   return layOutWorkspace(*selection.desc, p, selection.shape, selection.layout);
+}
+
+/// Kernels read int32 ids. What lies outside the pages that they read may be
+/// anything, so the values are not looked at.
+static void narrowIds(void *context, int32_t thread) {
+  auto *job = static_cast<DecodeJob *>(context);
+  int64_t count = job->idsEnd - job->idsBegin;
+  int64_t end = job->idsBegin + count * (thread + 1) / job->threads;
+  for (int64_t i = job->idsBegin + count * thread / job->threads; i < end; ++i)
+    job->ids[i] = int32_t(job->wideIds[i]);
 }
 
 static void runKernels(void *context, int32_t thread) {
@@ -113,6 +127,11 @@ static DecodeJob makeJob(const attn_decode_params &p,
   job.threads = selection.shape.threads;
   job.scratch = workspace + layout.scratch;
   job.scratchStride = layout.scratchStride;
+  job.ids = reinterpret_cast<int32_t *>(workspace + layout.blockIds);
+  bool wide = p.indptr && p.index_type == ATTN_INDEX_INT64;
+  job.wideIds = wide ? static_cast<const int64_t *>(p.indices) : nullptr;
+  job.idsBegin = wide ? p.indptr[0] : 0;
+  job.idsEnd = wide ? p.indptr[p.batch] : 0;
   return job;
 }
 
@@ -148,9 +167,7 @@ attn_status attn_decode(const attn_library *lib,
       checkWorkspace(p.workspace, p.workspace_bytes, selection.layout.total));
 
   DecodeJob job = makeJob(p, selection);
-  makePlan(selection.shape,
-           {p.seq_lens, p.batch, p.block_table, p.block_table_stride},
-           job.plan);
+  makePlan(selection.shape, getBatch(p, job.ids), job.plan);
   // Work too small to share is all thread 0's, the caller's: then run on the
   // caller alone, without waking the pool or waiting for it.
   const Plan &plan = job.plan;
@@ -158,6 +175,8 @@ attn_status attn_decode(const attn_library *lib,
   if (alone)
     job.threads = 1;
   PoolSession session(alone ? nullptr : p.pool);
+  if (job.wideIds)
+    session.run(narrowIds, &job);
   session.run(runKernels, &job);
   if (plan.numCombines)
     session.run(runCombines, &job);

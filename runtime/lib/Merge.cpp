@@ -16,7 +16,8 @@
 using namespace attn::runtime;
 
 // The struct is an ABI: it may only grow, at its end.
-static_assert(sizeof(attn_merge_params) == 168);
+static_assert(sizeof(attn_merge_params) == 184);
+static constexpr size_t kFirstSize = 168;
 
 namespace {
 
@@ -57,10 +58,13 @@ static attn_status prepare(const attn_library *lib,
                            const attn_kernel_desc *&desc) {
   if (!lib)
     return fail(ATTN_ERROR_NULL_POINTER, "lib is null");
-  ATTN_TRY(readStruct("attn_merge_params", params, p));
+  ATTN_TRY(readStruct("attn_merge_params", params, p, kFirstSize));
   ATTN_TRY(checkFlags(p.flags, ATTN_FLAG_SINKS | ATTN_FLAG_ALLOW_EMULATED));
   ATTN_TRY(checkDtype(p.dtype));
   ATTN_TRY(checkIsa(p.isa));
+  ATTN_TRY(checkDevice(p.device, p.stream));
+  if (p.reserved_2)
+    return fail(ATTN_ERROR_VALUE, "reserved_2 is %d", p.reserved_2);
   ATTN_TRY(checkHeads(p.q_heads, p.kv_heads));
   ATTN_TRY(checkMinimum("v_dim", p.v_dim, 1));
   ATTN_TRY(checkMinimum("q_len", p.q_len, 1));

@@ -94,11 +94,9 @@ private:
 
 void Planner::emit(const Piece &piece, int64_t headBegin, int64_t headEnd) {
   attn_work_item &item = plan.items[plan.numItems++];
-  item.blocks = batch.blockTable
-                    ? batch.blockTable + piece.request * batch.blockTableStride
-                    : nullptr;
+  item.blocks = batch.getBlocks(piece.request);
   item.batch = piece.request;
-  item.seq_len = batch.seqLens[piece.request];
+  item.seq_len = batch.getLength(piece.request);
   item.token_begin = piece.tokens.begin;
   item.token_end = piece.tokens.end;
   item.head_begin = headBegin;
@@ -197,11 +195,11 @@ void Planner::planInvariant(int64_t request, TokenRange tokens) {
 void Planner::run() {
   plan.numItems = plan.numSlots = plan.numCombines = 0;
   for (int64_t i = 0; i < batch.size; ++i)
-    total += cost(visibleTokens(shape, batch.seqLens[i]));
+    total += cost(visibleTokens(shape, batch.getLength(i)));
   threads = std::clamp<int64_t>(total / kMinThreadWork, 1, shape.threads);
   plan.threadBegin[0] = 0;
   for (int64_t i = 0; i < batch.size; ++i) {
-    TokenRange tokens = visibleTokens(shape, batch.seqLens[i]);
+    TokenRange tokens = visibleTokens(shape, batch.getLength(i));
     skipToThreadOf(position);
     if (tokens.begin == tokens.end) {
       emit({i, tokens, -1}, 0, shape.kvHeads);

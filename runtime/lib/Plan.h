@@ -66,12 +66,34 @@ struct Plan {
   int64_t numItems, numSlots, numCombines;
 };
 
-/// The requests of one call. `blockTable` is null for a contiguous cache.
+/// The requests of one call: how long each is and where its block ids are.
 struct PlanBatch {
-  const int32_t *seqLens;
-  int64_t size;
-  const int32_t *blockTable;
-  int64_t blockTableStride;
+  const int32_t *seqLens = nullptr; ///< null: see getLength
+  int64_t size = 0;
+  const int32_t *blocks = nullptr; ///< null: a contiguous cache
+  int64_t blockTableStride = 0;    ///< from row to row, where indptr is null
+  const int32_t *indptr = nullptr; ///< where rows begin, one more than requests
+  const int32_t *lastPageLen = nullptr; ///< null: all pages are full
+  int64_t pageSize = 1;
+
+  int64_t getNumPages(int64_t request) const {
+    return int64_t(indptr[request + 1]) - indptr[request];
+  }
+
+  int64_t getLength(int64_t request) const {
+    if (seqLens)
+      return seqLens[request];
+    int64_t pages = getNumPages(request);
+    if (pages == 0 || !lastPageLen)
+      return pages * pageSize;
+    return (pages - 1) * pageSize + lastPageLen[request];
+  }
+
+  const int32_t *getBlocks(int64_t request) const {
+    if (!blocks)
+      return nullptr;
+    return blocks + (indptr ? indptr[request] : request * blockTableStride);
+  }
 };
 
 /// Fills the plan's arrays and counts. A request that sees no token gets one

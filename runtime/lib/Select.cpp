@@ -41,6 +41,8 @@ MaskBuilder compareCommon(const attn_kernel_desc &desc, const Params &params,
   builder.require(!params.kernel_name ||
                       strcmp(params.kernel_name, desc.name) == 0,
                   ATTN_REASON_NAME);
+  // What attn_kernel_table holds runs on the CPU.
+  builder.require(params.device == ATTN_DEVICE_CPU, ATTN_REASON_DEVICE);
   builder.require(desc.dtype == params.dtype, ATTN_REASON_DTYPE);
   builder.require(desc.q_heads == params.q_heads, ATTN_REASON_Q_HEADS);
   builder.require(desc.kv_heads == params.kv_heads, ATTN_REASON_KV_HEADS);
@@ -165,9 +167,10 @@ attn_status attn::runtime::selectKernel(const attn_kernel_table &table,
   int fewest;
   return fail(findNearest(table, params, hostIsa, fewest),
               "no kernel's combine fits: dtype %d, %d q heads, %d kv heads, "
-              "v_dim %d, q_len %d, sinks %s",
+              "v_dim %d, q_len %d, sinks %s, device %s",
               params.dtype, params.q_heads, params.kv_heads, params.v_dim,
-              params.q_len, params.flags & ATTN_FLAG_SINKS ? "yes" : "no");
+              params.q_len, params.flags & ATTN_FLAG_SINKS ? "yes" : "no",
+              params.device == ATTN_DEVICE_CPU ? "CPU" : "CUDA");
 }
 
 attn_status attn_select_kernel(const attn_library *lib,

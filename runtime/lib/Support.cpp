@@ -93,6 +93,42 @@ void attn::runtime::describeReason(attn_reason_code code,
   case ATTN_REASON_MERGE_ONLY:
     snprintf(text, size, "the kernel merges states and reads no cache");
     return;
+  case ATTN_REASON_DEVICE:
+    snprintf(text, size, "device: CUDA asked, kernel is for the CPU");
+    return;
+  }
+}
+
+const char *attn_reason_name(int32_t code) {
+  switch (code) {
+#define ATTN_REASON_CASE(name)                                                 \
+  case name:                                                                   \
+    return #name;
+    ATTN_REASON_CASE(ATTN_REASON_NO_KERNELS)
+    ATTN_REASON_CASE(ATTN_REASON_NAME)
+    ATTN_REASON_CASE(ATTN_REASON_DTYPE)
+    ATTN_REASON_CASE(ATTN_REASON_LAYOUT)
+    ATTN_REASON_CASE(ATTN_REASON_Q_HEADS)
+    ATTN_REASON_CASE(ATTN_REASON_KV_HEADS)
+    ATTN_REASON_CASE(ATTN_REASON_K_DIM)
+    ATTN_REASON_CASE(ATTN_REASON_V_DIM)
+    ATTN_REASON_CASE(ATTN_REASON_Q_LEN)
+    ATTN_REASON_CASE(ATTN_REASON_CAUSAL)
+    ATTN_REASON_CASE(ATTN_REASON_SINKS)
+    ATTN_REASON_CASE(ATTN_REASON_V_IN_K)
+    ATTN_REASON_CASE(ATTN_REASON_SCORE_MOD)
+    ATTN_REASON_CASE(ATTN_REASON_WINDOW)
+    ATTN_REASON_CASE(ATTN_REASON_SCALE)
+    ATTN_REASON_CASE(ATTN_REASON_SOFTCAP)
+    ATTN_REASON_CASE(ATTN_REASON_PAGE_SIZE)
+    ATTN_REASON_CASE(ATTN_REASON_ISA)
+    ATTN_REASON_CASE(ATTN_REASON_CPU_FEATURE)
+    ATTN_REASON_CASE(ATTN_REASON_EMULATED)
+    ATTN_REASON_CASE(ATTN_REASON_MERGE_ONLY)
+    ATTN_REASON_CASE(ATTN_REASON_DEVICE)
+#undef ATTN_REASON_CASE
+  default:
+    return "unknown attn_reason_code";
   }
 }
 

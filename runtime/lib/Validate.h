@@ -12,6 +12,7 @@
 
 namespace attn::runtime {
 
+struct PlanBatch;
 struct PlanShape;
 
 /// Reads the params and checks library, facts and capacities: all that
@@ -22,9 +23,14 @@ attn_status readFacts(const attn_library *lib, const attn_decode_params *params,
 /// Checks pointers, strides and the cache's capacity; reads no tensor.
 attn_status checkTensors(const attn_decode_params &params);
 
-/// Checks the lengths, and the block ids of the pages that will be read.
+/// Checks indptr, the lengths, and the block ids of the pages that will be
+/// read.
 attn_status checkLengthsAndBlocks(const attn_decode_params &params,
                                   const PlanShape &shape);
+
+/// The requests of a checked call. Where indices are int64, `narrowed` is where
+/// their copies as int32 are going to be.
+PlanBatch getBatch(const attn_decode_params &params, const int32_t *narrowed);
 
 /// Checks out, lse and sinks, which decode and merge have in common.
 template <typename Params>

@@ -82,6 +82,9 @@ attn_status attn::runtime::layOutWorkspace(const attn_kernel_desc &desc,
   layout.partialLse = divider.add({slots, rows, sizeof(float)});
   layout.scratchStride = getScratchStride(desc);
   layout.scratch = divider.add({threads, layout.scratchStride});
+  bool wide = params.index_type == ATTN_INDEX_INT64;
+  layout.blockIds =
+      divider.add({wide ? uint64_t(params.max_indices) : 0, sizeof(int32_t)});
   layout.total = divider.total;
   if (divider.overflow || layout.total > uint64_t(INT64_MAX))
     return fail(ATTN_ERROR_WORKSPACE_SIZE,

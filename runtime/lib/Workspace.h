@@ -17,6 +17,7 @@ namespace attn::runtime {
 /// of 64. They depend on the kernel and on capacities alone.
 struct WorkspaceLayout {
   uint64_t items, threadBegin, combines, partialOut, partialLse, scratch;
+  uint64_t blockIds;      ///< int64 indices as int32, max_indices of them
   uint64_t scratchStride; ///< bytes from one thread's scratch to the next
   uint64_t total;
 };

@@ -20,7 +20,10 @@ namespace {
 
 /// Tokens to append to a cache of canaries.
 struct AppendProblem {
-  AppendProblem(int32_t dtype, int32_t layout, bool vInK = false) {
+  AppendProblem(int32_t dtype, int32_t layout, bool vInK = false,
+                std::vector<int64_t> atSlots = {7, -1, 0, 19, 6},
+                int64_t numBlocks = 5)
+      : slots(std::move(atSlots)) {
     p.struct_size = sizeof p;
     p.flags = vInK ? uint32_t(ATTN_FLAG_V_IN_K) : 0;
     p.dtype = dtype;
@@ -30,7 +33,7 @@ struct AppendProblem {
     p.v_dim = 32;
     p.tokens = int64_t(slots.size());
     p.page_size = 4;
-    p.num_blocks = 5;
+    p.num_blocks = numBlocks;
     p.slot_mapping = slots.data();
     bool own = layout == ATTN_LAYOUT_OWN;
     auto setUp = [&](Bytes &source, int64_t dim, int64_t seed, int64_t &token,
@@ -92,7 +95,7 @@ struct AppendProblem {
     return cache;
   }
 
-  std::vector<int64_t> slots = {7, -1, 0, 19, 6};
+  std::vector<int64_t> slots;
   attn_append_params p = {};
   Bytes kSource, vSource, k, v;
 };
@@ -120,6 +123,28 @@ TEST(Append, LaterTokenOfASlotStays) {
                   4 * problem.p.k_src_stride_token));
 }
 
+// Threads write what one writes, tokens that share a slot included.
+TEST(Append, ThreadsWriteTheSameCache) {
+  std::mt19937_64 random(3);
+  constexpr int64_t kBlocks = 200, kSlots = kBlocks * 4;
+  std::vector<int64_t> slots(2000);
+  for (int64_t &slot : slots)
+    slot = int64_t(random() % (kSlots + 1)) - 1;
+  for (int32_t layout : {ATTN_LAYOUT_ROW, ATTN_LAYOUT_OWN}) {
+    AppendProblem alone(ATTN_BF16, layout, false, slots, kBlocks);
+    ASSERT_EQ(attn_append(&alone.p), ATTN_OK) << attn_error_message();
+    EXPECT_FALSE(alone.isUntouched());
+    for (int32_t threads : {2, 3, 16}) {
+      AppendProblem shared(ATTN_BF16, layout, false, slots, kBlocks);
+      ASSERT_EQ(attn_pool_create(threads, &shared.p.pool), ATTN_OK);
+      ASSERT_EQ(attn_append(&shared.p), ATTN_OK) << attn_error_message();
+      attn_pool_destroy(shared.p.pool);
+      EXPECT_EQ(shared.k, alone.k);
+      EXPECT_EQ(shared.v, alone.v);
+    }
+  }
+}
+
 TEST(Append, NoTokensIsFine) {
   AppendProblem problem(ATTN_F32, ATTN_LAYOUT_ROW);
   problem.p.tokens = 0;
@@ -145,6 +170,11 @@ TEST(Append, RefusesBadInputAndWritesNothing) {
       {"dtype", ATTN_ERROR_ENUM, SPOIL(p.dtype = 5)},
       {"layout", ATTN_ERROR_ENUM, SPOIL(p.layout = 5)},
       {"reserved", ATTN_ERROR_VALUE, SPOIL(p.reserved = 5)},
+      {"reserved_2", ATTN_ERROR_VALUE, SPOIL(p.reserved_2 = 5)},
+      {"device", ATTN_ERROR_ENUM, SPOIL(p.device = -1)},
+      {"device CUDA", ATTN_ERROR_UNSUPPORTED,
+       SPOIL(p.device = ATTN_DEVICE_CUDA)},
+      {"stream", ATTN_ERROR_DEVICE, SPOIL(p.stream = &p)},
       {"kv_heads", ATTN_ERROR_SHAPE, SPOIL(p.kv_heads = 0)},
       {"k_dim", ATTN_ERROR_SHAPE, SPOIL(p.k_dim = 0)},
       {"v_dim", ATTN_ERROR_SHAPE, SPOIL(p.v_dim = 0)},

@@ -90,6 +90,7 @@ TEST_F(Support, EveryFactHasItsReason) {
       {ATTN_REASON_SCALE, [](auto &p) { p.scale += 0.125f; }},
       {ATTN_REASON_SOFTCAP, [](auto &p) { ++p.softcap; }},
       {ATTN_REASON_ISA, [](auto &p) { p.isa = ATTN_ISA_AMX; }},
+      {ATTN_REASON_DEVICE, [](auto &p) { p.device = ATTN_DEVICE_CUDA; }},
   };
   for (const Case &c : cases) {
     SCOPED_TRACE(c.code);
@@ -106,6 +107,14 @@ TEST_F(Support, EveryFactHasItsReason) {
     attn_library_close(lib);
     lib = nullptr;
   }
+}
+
+TEST_F(Support, EveryReasonHasItsName) {
+  for (int code = ATTN_REASON_NO_KERNELS; code <= ATTN_REASON_DEVICE; ++code)
+    EXPECT_EQ(std::string(attn_reason_name(code)).find("ATTN_REASON_"), 0u);
+  EXPECT_STREQ(attn_reason_name(ATTN_REASON_ISA), "ATTN_REASON_ISA");
+  EXPECT_STREQ(attn_reason_name(ATTN_REASON_DEVICE + 1),
+               "unknown attn_reason_code");
 }
 
 TEST_F(Support, PageSizeAndCpuHaveTheirStatus) {

@@ -6,7 +6,8 @@
 |*===----------------------------------------------------------------------===*
 |*
 |* Appends, decodes and merges with a kernel of one head that takes the mean of
-|* V, which is attention with all keys zero.
+|* V, which is attention with all keys zero. Also built against the header's
+|* first version (v1/), which the library must go on serving.
 |*
 \*===----------------------------------------------------------------------===*/
 
@@ -16,6 +17,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#if defined(ATTN_TEST_V1) == defined(ATTN_ABI_VERSION)
+#error "not the header that this build is about"
+#endif
 
 enum { DIM = 4, PAGE = 8, LENGTH = 13 };
 
@@ -87,6 +93,16 @@ static void expectNear(const char *what, float got, float want) {
   if (fabsf(got - want) <= 1e-5f)
     return;
   fprintf(stderr, "%s is %g, not %g\n", what, (double)got, (double)want);
+  exit(1);
+}
+
+/* Value, name and message of a refusal. */
+static void expectRefusal(attn_status got, attn_status want, const char *name) {
+  if (got == want && strcmp(attn_status_name(got), name) == 0 &&
+      attn_error_message()[0])
+    return;
+  fprintf(stderr, "%s (%s) instead of %s\n", attn_status_name(got),
+          attn_error_message(), name);
   exit(1);
 }
 
@@ -170,6 +186,23 @@ int main(void) {
   expectNear("out[0]", out[0], 60);
   expectNear("out[3]", out[3], 63);
   expectNear("lse", lse, logf(LENGTH));
+
+  attn_decode_params bad = decode;
+  attn_reason reasons[2];
+  bad.num_blocks = 2;
+  expectRefusal(attn_decode(lib, &bad), ATTN_ERROR_BLOCK_INDEX,
+                "ATTN_ERROR_BLOCK_INDEX");
+  bad.struct_size -= 8;
+  expectRefusal(attn_decode(lib, &bad), ATTN_ERROR_STRUCT_SIZE,
+                "ATTN_ERROR_STRUCT_SIZE");
+  bad = decode;
+  bad.v_dim = 2 * DIM;
+  expectRefusal(attn_query_support(lib, &bad, reasons, 2, &numReasons),
+                ATTN_ERROR_UNSUPPORTED, "ATTN_ERROR_UNSUPPORTED");
+  if (numReasons != 1 || reasons[0].code != ATTN_REASON_V_DIM) {
+    fprintf(stderr, "%zu reasons, first %d\n", numReasons, reasons[0].code);
+    exit(1);
+  }
 
   /* Two parts of one and three tokens. */
   const float partialOut[2][DIM] = {{8, 8, 8, 8}, {0, 4, 0, 4}};
