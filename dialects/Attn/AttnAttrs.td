@@ -90,4 +90,30 @@ def Attn_PartKind : I32EnumAttr<"PartKind", "What a part of a cache row holds", 
   let genSpecializedAttr = 0;
 }
 
+def Attn_Form : I32EnumAttr<"Form", "How latent attention is computed", [
+    I32EnumAttrCase<"Absorbed", 0, "absorbed">,
+    I32EnumAttrCase<"Materialized", 1, "materialized">,
+    I32EnumAttrCase<"FusedDecompress", 2, "fused_decompress">]> {
+  let cppNamespace = "::attn";
+  let genSpecializedAttr = 0;
+}
+
+def Attn_FormAttr : EnumAttr<Attn_Dialect, Attn_Form, "form"> {
+  let summary = "How latent attention with its up-projections is computed";
+  let description = [{
+    Strategy, not meaning: every form computes the same function.
+
+    - `absorbed`: the query is projected by W_UK, attends to the latent rows,
+      and the output is projected by W_UV;
+    - `materialized`: K and V of every head are decompressed to memory first;
+    - `fused_decompress`: K and V are decompressed tile by tile inside the
+      kernel and never reach memory.
+
+    ```mlir
+    #attn.form<fused_decompress>
+    ```
+  }];
+  let assemblyFormat = "`<` $value `>`";
+}
+
 #endif // ATTN_ATTRS_TD

@@ -39,6 +39,11 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
     and `len(b)` counts the tokens of the sequence *including* these `S`.
     A row that sees no token gives out = 0 and lse = -inf.
 
+    With `up(W_UK, W_UV)` the rows `[c | r]` of the key are latent ones, and
+    what is attended to is decompressed from them: head `h` has the key
+    `[c W_UK[h] | r]` and the value `c W_UV[h]`. `form` says how a kernel goes
+    about it and changes nothing else.
+
     Keys and values come from a cache, or from tensors `[B, T, kv, D]`; then
     `lens` may give the valid tokens of each sequence (default: all `T`).
     With a latent cache, or with no value operand, V is the first `Dv` elements
@@ -54,11 +59,16 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
       and finite;
     - (A6) the score region takes `(f32, i32, i32, i32, i32)`, score, batch,
       query head, query position, key position, and yields one f32;
-    - (A7) `latent`, where given, agrees with a latent key: K is `rank + rope`
-      wide, V `rank`, and there is one KV head;
+    - (A7) `latent`, where given without `up`, agrees with a latent key: K is
+      `rank + rope` wide, V `rank`, and there is one KV head;
     - (A8) a value operand goes with a key tensor only; `lens` likewise;
     - (A9) element types of query, K, V and output are equal;
-    - (A10) batches, and the tokens of K and V, agree where static.
+    - (A10) batches, and the tokens of K and V, agree where static;
+    - (A11) `up` goes with `latent` and latent rows (a latent cache, or
+      `[B, T, 1, rank + rope]`) and excludes a value operand; the query is then
+      `nope + rope` wide and the output `v`. W_UK is `[q, rank, nope]`, or
+      `[q, nope, rank]` with `up_transposed` (as the absorbed form reads it),
+      W_UV is `[q, rank, v]`; `form` and `up_transposed` need `up`.
 
     Example:
     ```mlir
@@ -67,6 +77,14 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
        : (tensor<?x1x32x128xbf16>,
           !attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 64>)
        -> tensor<?x1x32x128xbf16>
+    %o = attn.attend %q, %rows up(%w_uk, %w_uv) {
+           form = #attn.form<fused_decompress>, heads = #attn.heads<q = 16, kv = 1>,
+           latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>,
+           scale = 0.0721687824 : f32}
+       : (tensor<?x64x16x192xbf16>,
+          !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>,
+          tensor<16x512x128xbf16>, tensor<16x512x128xbf16>)
+       -> tensor<?x64x16x128xbf16>
     ```
   }];
   let arguments = (ins Attn_Tensor<4>:$query,
@@ -74,16 +92,31 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
       Optional<Attn_Tensor<4>>:$value,
       Optional<Attn_I32Tensor<1>>:$lens,
       Optional<Attn_F32Tensor<1>>:$sinks,
+      Optional<Attn_Tensor<3>>:$up_k, Optional<Attn_Tensor<3>>:$up_v,
       Attn_HeadsAttr:$heads, OptionalAttr<Attn_MaskAttr>:$mask,
       F32Attr:$scale, OptionalAttr<F32Attr>:$softcap,
-      OptionalAttr<Attn_LatentAttr>:$latent);
+      OptionalAttr<Attn_LatentAttr>:$latent,
+      OptionalAttr<Attn_FormAttr>:$form, UnitAttr:$up_transposed);
   let results = (outs Attn_Tensor<4>:$output, Optional<Attn_F32Tensor<3>>:$lse);
   let regions = (region AnyRegion:$score);
   let assemblyFormat = [{
     $query `,` $key (`,` $value^)? (`lens` `(` $lens^ `)`)?
-    (`sinks` `(` $sinks^ `)`)? attr-dict (`score` $score^)?
-    `:` functional-type(operands, results)
+    (`sinks` `(` $sinks^ `)`)? (`up` `(` $up_k^ `,` $up_v `)`)? attr-dict
+    (`score` $score^)? `:` functional-type(operands, results)
   }];
+  let builders = [
+    // Without up-projections.
+    OpBuilder<(ins "::mlir::TypeRange":$results, "::mlir::Value":$query,
+        "::mlir::Value":$key, "::mlir::Value":$value, "::mlir::Value":$lens,
+        "::mlir::Value":$sinks, "::attn::HeadsAttr":$heads,
+        "::attn::MaskAttr":$mask, "::mlir::FloatAttr":$scale,
+        "::mlir::FloatAttr":$softcap, "::attn::LatentAttr":$latent)>,
+    OpBuilder<(ins "::mlir::Type":$output, "::mlir::Type":$lse,
+        "::mlir::Value":$query, "::mlir::Value":$key, "::mlir::Value":$value,
+        "::mlir::Value":$lens, "::mlir::Value":$sinks,
+        "::attn::HeadsAttr":$heads, "::attn::MaskAttr":$mask,
+        "::mlir::FloatAttr":$scale, "::mlir::FloatAttr":$softcap,
+        "::attn::LatentAttr":$latent)>];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
@@ -93,6 +126,8 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
     }
     /// True where V is a prefix of K's row.
     bool valueIsPrefixOfKey();
+    /// True where K and V are decompressed from the key's latent rows.
+    bool hasUpProjections() { return static_cast<bool>(getUpK()); }
     bool isCausal() { return getMask() && getMask()->getCausal(); }
     int64_t getWindow() { return getMask() ? getMask()->getWindow() : 0; }
     int64_t getKDim() { return getQuery().getType().getDimSize(3); }

@@ -94,6 +94,88 @@ static Error attendCache(AttendOp op, AttendParams params, Frame &frame) {
       frame);
 }
 
+/// Sets the tokens of each sequence of a key tensor of `tokens`.
+static Error readLens(AttendOp op, int64_t tokens, AttendParams &params,
+                      Frame &frame) {
+  params.lens.assign(params.batch, tokens);
+  if (!op.getLens())
+    return Error::success();
+  const Tensor &lens = frame.tensor(op.getLens());
+  if (Error error = expectShape(op, "lens", lens, {params.batch}))
+    return error;
+  params.lens.assign(lens.data.begin(), lens.data.end());
+  for (int64_t len : params.lens)
+    if (len < 0 || len > tokens)
+      return errorAt(op, "a length is not in 0 to " + Twine(tokens));
+  return Error::success();
+}
+
+/// The first `width` columns from `offset` on of latent rows `[B, T, *]`, that
+/// lie in a cache or a tensor; zeros past a sequence's end.
+static Tensor latentColumns(AttendOp op, const AttendParams &params,
+                            int64_t offset, int64_t width, Frame &frame) {
+  int64_t tokens = *llvm::max_element(params.lens);
+  Tensor columns = Tensor::zeros({params.batch, tokens, width});
+  for (int64_t b = 0; b < params.batch; ++b)
+    for (int64_t j = 0; j < params.lens[b]; ++j)
+      for (int64_t d = 0; d < width; ++d)
+        columns.at(b, j, d) =
+            op.getCacheType()
+                ? frame.cache(op.getKey()).key(b, j, 0, offset + d)
+                : frame.tensor(op.getKey()).at(b, j, 0, offset + d);
+  return columns;
+}
+
+/// Attention over what is decompressed from latent rows: K and V of every head
+/// as `attn.decompress` gives them.
+static Error attendDecompressed(AttendOp op, AttendParams params,
+                                Frame &frame) {
+  LatentAttr latent = *op.getLatent();
+  int64_t rank = latent.getRank(), rope = latent.getRope();
+  int64_t nope = latent.getNope(), width = rank + rope;
+  if (op.getCacheType()) {
+    const Cache &cache = frame.cache(op.getKey());
+    params.lens = cache.lens;
+    if (params.batch != static_cast<int64_t>(cache.lens.size()))
+      return errorAt(op, "query and cache differ in batch");
+  } else {
+    const Tensor &key = frame.tensor(op.getKey());
+    int64_t tokens = key.shape[1];
+    if (Error error =
+            expectShape(op, "key", key, {params.batch, tokens, 1, width}))
+      return error;
+    if (Error error = readLens(op, tokens, params, frame))
+      return error;
+  }
+  if (params.lens.empty())
+    return errorAt(op, "the batch is empty");
+  Tensor weightUK = frame.tensor(op.getUpK());
+  if (op.getUpTransposed()) {
+    Tensor straight = Tensor::zeros({params.qHeads, rank, nope});
+    for (int64_t h = 0; h < params.qHeads; ++h)
+      for (int64_t r = 0; r < rank; ++r)
+        for (int64_t n = 0; n < nope; ++n)
+          straight.at(h, r, n) = weightUK.at(h, n, r);
+    weightUK = straight;
+  }
+  Tensor rows = latentColumns(op, params, 0, rank, frame);
+  Tensor shared = latentColumns(op, params, rank, rope, frame);
+  Tensor key = decompress(rows, weightUK);
+  Tensor value = decompress(rows, frame.tensor(op.getUpV()));
+  params.kvHeads = params.qHeads;
+  params.kDim = nope + rope;
+  params.vDim = latent.getV();
+  return executeAttend(
+      op, params,
+      [&](int64_t b, int64_t j, int64_t h, int64_t d) {
+        return d < nope ? key.at(b, j, h, d) : shared.at(b, j, d - nope);
+      },
+      [&](int64_t b, int64_t j, int64_t h, int64_t d) {
+        return value.at(b, j, h, d);
+      },
+      frame);
+}
+
 static Error attendTensors(AttendOp op, AttendParams params, Frame &frame) {
   const Tensor &key = frame.tensor(op.getKey());
   // Without a value operand V is a prefix of K's row.
@@ -113,16 +195,8 @@ static Error attendTensors(AttendOp op, AttendParams params, Frame &frame) {
             expectShape(op, "value", value,
                         {params.batch, tokens, params.kvHeads, params.vDim}))
       return error;
-  params.lens.assign(params.batch, tokens);
-  if (op.getLens()) {
-    const Tensor &lens = frame.tensor(op.getLens());
-    if (Error error = expectShape(op, "lens", lens, {params.batch}))
-      return error;
-    params.lens.assign(lens.data.begin(), lens.data.end());
-    for (int64_t len : params.lens)
-      if (len < 0 || len > tokens)
-        return errorAt(op, "a length is not in 0 to " + Twine(tokens));
-  }
+  if (Error error = readLens(op, tokens, params, frame))
+    return error;
   auto read = [](const Tensor &tensor) {
     return [&tensor](int64_t b, int64_t j, int64_t g, int64_t d) {
       return tensor.at(b, j, g, d);
@@ -156,6 +230,8 @@ static Error execute(AttendOp op, Frame &frame) {
       return region.evaluate({score, batch, head, queryPos, key});
     };
   }
+  if (op.hasUpProjections())
+    return attendDecompressed(op, std::move(params), frame);
   return op.getCacheType() ? attendCache(op, std::move(params), frame)
                            : attendTensors(op, std::move(params), frame);
 }

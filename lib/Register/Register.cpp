@@ -28,6 +28,8 @@ void attn::registerDialects(mlir::DialectRegistry &registry) {
 void attn::registerPasses() {
   mlir::registerAllPasses();
   registerAttnAbsorb();
+  registerAttnFuseDecompress();
+  registerAttnFuseProjections();
   registerAttnMaterialize();
   registerAttnRaise();
   registerAttnSelectCPUSchedule();

@@ -253,6 +253,9 @@ struct ConvertAttnToTilePass
     KVCacheType cache = attend.getCacheType();
     if (!cache)
       return attend.emitOpError("reads key tensors; kernels read caches");
+    if (attend.hasUpProjections())
+      return attend.emitOpError("brings its up-projections along, for which "
+                                "there is no kernel yet");
     RankedTensorType query = attend.getQuery().getType();
     if (query.isDynamicDim(1) || query.isDynamicDim(2) || query.isDynamicDim(3))
       return attend.emitOpError("needs static query tokens, heads and width");

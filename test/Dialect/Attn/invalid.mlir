@@ -856,3 +856,93 @@ func.func @ods_yield_parent(%x: f32) {
   attn.yield %x : f32
   return
 }
+
+// -----
+
+func.func @a11_without_latent(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>) {
+  // expected-error @+1 {{up needs latent, one KV head, and latent rows in the place of K and V}}
+  %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32}
+    : (tensor<3x1x4x12xf32>, tensor<3x9x1x20xf32>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @a11_value_operand(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>, %v: tensor<3x9x1x6xf32>) {
+  // expected-error @+1 {{up needs latent, one KV head, and latent rows in the place of K and V}}
+  %o = attn.attend %q, %k, %v up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>}
+    : (tensor<3x1x4x12xf32>, tensor<3x9x1x20xf32>, tensor<3x9x1x6xf32>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @a11_cache_without_latent_rows(%q: tensor<3x1x4x12xf32>, %k: !attn.kv_cache<heads = 1, parts = [k : 20, v : 16], f32, page = 4>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>) {
+  // expected-error @+1 {{up needs latent, one KV head, and latent rows in the place of K and V}}
+  %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>}
+    : (tensor<3x1x4x12xf32>, !attn.kv_cache<heads = 1, parts = [k : 20, v : 16], f32, page = 4>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @a11_row_width(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x12xf32>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>) {
+  // expected-error @+1 {{latent rows must be rank + rope = 16 + 4 wide}}
+  %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>}
+    : (tensor<3x1x4x12xf32>, tensor<3x9x1x12xf32>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @a11_query_width(%q: tensor<3x1x4x20xf32>, %k: tensor<3x9x1x20xf32>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>) {
+  // expected-error @+1 {{query is 20 wide, K is 12}}
+  %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>}
+    : (tensor<3x1x4x20xf32>, tensor<3x9x1x20xf32>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @a11_output_width(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>) {
+  // expected-error @+1 {{output must be [3, 1, 4, 6]}}
+  %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>}
+    : (tensor<3x1x4x12xf32>, tensor<3x9x1x20xf32>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @a11_weight_transposed(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>) {
+  // expected-error @+1 {{W_UK must be [4, 8, 16]}}
+  %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>, up_transposed}
+    : (tensor<3x1x4x12xf32>, tensor<3x9x1x20xf32>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @a11_weight_uv(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x8xf32>) {
+  // expected-error @+1 {{W_UV must be [4, 16, 6]}}
+  %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>}
+    : (tensor<3x1x4x12xf32>, tensor<3x9x1x20xf32>, tensor<4x16x8xf32>, tensor<4x16x8xf32>) -> tensor<3x1x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @a11_element(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>, %wk: tensor<4x16x8xbf16>, %wv: tensor<4x16x6xf32>) {
+  // expected-error @+1 {{element types of query and up-projections differ}}
+  %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>}
+    : (tensor<3x1x4x12xf32>, tensor<3x9x1x20xf32>, tensor<4x16x8xbf16>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @a11_form_without_up(%q: tensor<3x1x4x20xf32>, %k: tensor<3x9x1x20xf32>) {
+  // expected-error @+1 {{form and up_transposed need up}}
+  %o = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>, form = #attn.form<absorbed>}
+    : (tensor<3x1x4x20xf32>, tensor<3x9x1x20xf32>) -> tensor<3x1x4x16xf32>
+  return
+}

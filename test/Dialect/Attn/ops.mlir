@@ -175,3 +175,29 @@ func.func @rope_half(%x: tensor<2x1x32x128xf16>, %pos: tensor<2x1xi32>) -> tenso
     : (tensor<2x1x32x128xf16>, tensor<2x1xi32>) -> tensor<2x1x32x128xf16>
   return %y : tensor<2x1x32x128xf16>
 }
+
+// CHECK-LABEL: func @attend_up
+// CHECK: attn.attend %{{.*}}, %{{.*}} up(%{{.*}}, %{{.*}}) {form = #attn.form<fused_decompress>, heads = #attn.heads<q = 16, kv = 1>, latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32} : (tensor<?x64x16x192xbf16>, !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>, tensor<16x512x128xbf16>, tensor<16x512x128xbf16>) -> tensor<?x64x16x128xbf16>
+func.func @attend_up(%q: tensor<?x64x16x192xbf16>, %rows: !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>,
+                     %w_uk: tensor<16x512x128xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x64x16x128xbf16> {
+  %o = attn.attend %q, %rows up(%w_uk, %w_uv) {
+         form = #attn.form<fused_decompress>, heads = #attn.heads<q = 16, kv = 1>,
+         latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>,
+         scale = 0.0721687824 : f32}
+     : (tensor<?x64x16x192xbf16>,
+        !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>,
+        tensor<16x512x128xbf16>, tensor<16x512x128xbf16>)
+     -> tensor<?x64x16x128xbf16>
+  return %o : tensor<?x64x16x128xbf16>
+}
+
+// CHECK-LABEL: func @attend_up_lens
+// CHECK: attn.attend %{{.*}}, %{{.*}} lens(%{{.*}}) sinks(%{{.*}}) up(%{{.*}}, %{{.*}}) {{{.*}}up_transposed}
+func.func @attend_up_lens(%q: tensor<2x1x4x12xf32>, %rows: tensor<2x9x1x20xf32>, %lens: tensor<2xi32>, %sinks: tensor<4xf32>,
+                          %w_uk: tensor<4x8x16xf32>, %w_uv: tensor<4x16x6xf32>) -> tensor<2x1x4x6xf32> {
+  %o = attn.attend %q, %rows lens(%lens) sinks(%sinks) up(%w_uk, %w_uv) {heads = #attn.heads<q = 4, kv = 1>,
+         latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>, scale = 0.25 : f32, up_transposed}
+     : (tensor<2x1x4x12xf32>, tensor<2x9x1x20xf32>, tensor<2xi32>, tensor<4xf32>, tensor<4x8x16xf32>, tensor<4x16x6xf32>)
+     -> tensor<2x1x4x6xf32>
+  return %o : tensor<2x1x4x6xf32>
+}

@@ -14,6 +14,8 @@
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "gtest/gtest.h"
 
+#include <cmath>
+
 using namespace attn;
 using namespace attn::test;
 
@@ -135,4 +137,79 @@ TEST(Forms, AnotherScaleIsSeen) {
   for (auto [a, b] : llvm::zip(have.data, want.data))
     worst = std::max(worst, std::abs(a - b));
   EXPECT_GT(worst, 1e-3);
+}
+
+TEST(Forms, FusedEqualsDecompressed) {
+  forGrid([](const Block &block, interp::test::Random &random) {
+    auto original = compile(block.ir());
+    auto fused = compile(block.ir(), passes(createAttnFuseDecompress()));
+    auto detour = compile(
+        block.ir(), passes(createAttnAbsorb(), createAttnFuseDecompress()));
+    ASSERT_TRUE(original && fused && detour);
+    EXPECT_EQ(count<DecompressOp>(*fused), 0);
+    EXPECT_EQ(count<ProjectOp>(*detour), 0);
+    auto arguments = block.arguments(random);
+    auto expected = run(*original, arguments);
+    expectEqual(run(*fused, arguments), expected);
+    expectEqual(run(*detour, arguments), expected);
+  });
+}
+
+TEST(Forms, ChainedEqualsDecompressed) {
+  forGrid([](const Block &block, interp::test::Random &random) {
+    auto original = compile(block.ir());
+    auto chained = compile(
+        block.ir(), passes(createAttnAbsorb(), createAttnFuseProjections()));
+    ASSERT_TRUE(original && chained);
+    EXPECT_EQ(count<ProjectOp>(*chained), 0);
+    auto arguments = block.arguments(random);
+    expectEqual(run(*chained, arguments), run(*original, arguments));
+  });
+}
+
+// The rows in a paged cache: both rewrites keep it, and the interpreter reads
+// no slot past a sequence's end.
+TEST(Forms, OverACache) {
+  constexpr llvm::StringLiteral ir = R"mlir(
+    !cache = !attn.kv_cache<heads = 1, parts = [latent : 8, rope : 2], f32, page = 4>
+    func.func @block(%qn: tensor<2x2x3x4xf32>, %qr: tensor<2x2x3x2xf32>, %rows: !cache,
+                     %wt: tensor<3x4x8xf32>, %wv: tensor<3x8x5xf32>) -> (tensor<2x2x3x5xf32>, tensor<2x2x3xf32>) {
+      %ql = attn.project %qn, %wt : (tensor<2x2x3x4xf32>, tensor<3x4x8xf32>) -> tensor<2x2x3x8xf32>
+      %q = tensor.concat dim(3) %ql, %qr : (tensor<2x2x3x8xf32>, tensor<2x2x3x2xf32>) -> tensor<2x2x3x10xf32>
+      %ol, %lse = attn.attend %q, %rows {heads = #attn.heads<q = 3, kv = 1>, mask = #attn.mask<causal>,
+          latent = #attn.latent<rank = 8, rope = 2, nope = 4, v = 5>, scale = 0.4 : f32}
+         : (tensor<2x2x3x10xf32>, !cache) -> (tensor<2x2x3x8xf32>, tensor<2x2x3xf32>)
+      %o = attn.project %ol, %wv : (tensor<2x2x3x8xf32>, tensor<3x8x5xf32>) -> tensor<2x2x3x5xf32>
+      return %o, %lse : tensor<2x2x3x5xf32>, tensor<2x2x3xf32>
+    })mlir";
+  interp::test::Random random(testSeed());
+  auto draw = [&](llvm::ArrayRef<int64_t> shape) {
+    return interp::test::randomTensor(shape, random);
+  };
+  interp::Cache cache;
+  cache.heads = 1;
+  cache.kDim = 10;
+  cache.vDim = 8;
+  cache.page = 4;
+  cache.latent = true;
+  cache.blocks = {{3, 1}, {0}};
+  cache.lens = {7, 3};
+  cache.k.assign(4 * 4 * 10, std::nan(""));
+  for (int64_t b = 0; b < 2; ++b)
+    for (int64_t j = 0; j < cache.lens[b]; ++j) {
+      interp::Tensor row = draw({10});
+      llvm::copy(row.data, cache.k.begin() + cache.slot(b, j) * 10);
+    }
+  llvm::SmallVector<interp::Value> arguments = {
+      draw({2, 2, 3, 4}), draw({2, 2, 3, 2}), cache, draw({3, 4, 8}),
+      draw({3, 8, 5})};
+  auto original = compile(ir);
+  auto fused = compile(ir, passes(createAttnFuseDecompress()));
+  auto chained = compile(ir, passes(createAttnFuseProjections()));
+  ASSERT_TRUE(original && fused && chained);
+  EXPECT_EQ(count<ProjectOp>(*fused), 0);
+  EXPECT_EQ(count<ProjectOp>(*chained), 0);
+  auto expected = run(*original, arguments);
+  expectEqual(run(*fused, arguments), expected);
+  expectEqual(run(*chained, arguments), expected);
 }

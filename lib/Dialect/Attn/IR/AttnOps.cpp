@@ -49,10 +49,62 @@ static RankedTensorType tensorType(Value value) {
 // attend
 //===----------------------------------------------------------------------===//
 
+void AttendOp::build(OpBuilder &builder, OperationState &state,
+                     TypeRange results, Value query, Value key, Value value,
+                     Value lens, Value sinks, HeadsAttr heads, MaskAttr mask,
+                     FloatAttr scale, FloatAttr softcap, LatentAttr latent) {
+  build(builder, state, results, query, key, value, lens, sinks,
+        /*up_k=*/Value(), /*up_v=*/Value(), heads, mask, scale, softcap, latent,
+        /*form=*/FormAttr(), /*up_transposed=*/UnitAttr());
+}
+
+void AttendOp::build(OpBuilder &builder, OperationState &state, Type output,
+                     Type lse, Value query, Value key, Value value, Value lens,
+                     Value sinks, HeadsAttr heads, MaskAttr mask,
+                     FloatAttr scale, FloatAttr softcap, LatentAttr latent) {
+  SmallVector<Type> results = {output};
+  if (lse)
+    results.push_back(lse);
+  build(builder, state, results, query, key, value, lens, sinks, heads, mask,
+        scale, softcap, latent);
+}
+
 bool AttendOp::valueIsPrefixOfKey() {
+  if (hasUpProjections())
+    return false;
   if (KVCacheType cache = getCacheType())
     return cache.isLatent();
   return !getValue();
+}
+
+/// (A11), and the widths of K and V that the query and the output must have.
+static LogicalResult verifyUpProjections(AttendOp op, int64_t &kDim,
+                                         int64_t &vDim) {
+  LatentAttr latent = op.getLatentAttr();
+  KVCacheType cache = op.getCacheType();
+  if (!latent || op.getValue() || op.getHeads().getKv() != 1 ||
+      (cache && !cache.isLatent()))
+    return op.emitOpError("up needs latent, one KV head, and latent rows in "
+                          "the place of K and V");
+  int64_t rank = latent.getRank(), nope = latent.getNope();
+  if (!compatible(kDim, rank + latent.getRope()) ||
+      (cache && cache.getVDim() != rank))
+    return op.emitOpError("latent rows must be rank + rope = ")
+           << rank << " + " << latent.getRope() << " wide";
+  int64_t heads = op.getHeads().getQ();
+  RankedTensorType upK = tensorType(op.getUpK()), upV = tensorType(op.getUpV());
+  bool transposed = op.getUpTransposed();
+  if (failed(expectShape(
+          op, "W_UK", upK,
+          {heads, transposed ? nope : rank, transposed ? rank : nope})) ||
+      failed(expectShape(op, "W_UV", upV, {heads, rank, latent.getV()})))
+    return failure();
+  Type element = tensorType(op.getQuery()).getElementType();
+  if (upK.getElementType() != element || upV.getElementType() != element)
+    return op.emitOpError("element types of query and up-projections differ");
+  kDim = nope + latent.getRope();
+  vDim = latent.getV();
+  return success();
 }
 
 LogicalResult AttendOp::verify() {
@@ -84,12 +136,17 @@ LogicalResult AttendOp::verify() {
         return failure();                      // A1, A10
       if (value.getElementType() != kvElement) // A9
         return emitOpError("element types of key and value differ");
-    } else if (!ShapedType::isDynamic(kDim) && vDim > kDim) { // A3
+    } else if (!hasUpProjections() && !ShapedType::isDynamic(kDim) &&
+               vDim > kDim) { // A3
       return emitOpError("without a value operand V is a prefix of K: the "
                          "output's width (")
              << vDim << ") exceeds K's (" << kDim << ")";
     }
   }
+  if (!hasUpProjections() && (getForm() || getUpTransposed())) // A11
+    return emitOpError("form and up_transposed need up");
+  if (hasUpProjections() && failed(verifyUpProjections(*this, kDim, vDim)))
+    return failure();
   int64_t batch = ShapedType::kDynamic;
   for (Value value :
        std::initializer_list<Value>{getQuery(), getKey(), getValue(), getLens(),
@@ -124,7 +181,8 @@ LogicalResult AttendOp::verify() {
   if (getSoftcap() && (!getSoftcap()->isFinite() ||
                        !(getSoftcap()->convertToFloat() > 0))) // A5
     return emitOpError("softcap must be positive and finite");
-  if (LatentAttr latent = getLatentAttr()) { // A7
+  if (LatentAttr latent = getLatentAttr();
+      latent && !hasUpProjections()) { // A7
     if (heads.getKv() != 1 || !valueIsPrefixOfKey() ||
         !compatible(kDim, latent.getRank() + latent.getRope()) ||
         !compatible(vDim, latent.getRank()))

@@ -45,6 +45,9 @@ struct LatentBlock {
   /// the projection with W_UV behind it in the absorbed form.
   mlir::Operation *last = nullptr;
   LatentAttr dims;
+  /// The rows, if they lie in a cache; `latent` and the shared rows are then
+  /// null.
+  mlir::Value cache;
   Columns latent;                  ///< `[B, T, rank]`
   Columns queryNope;               ///< `[B, S, H, nope]`
   Columns weightUK;                ///< `[H, rank, nope]`, or ...
@@ -60,13 +63,21 @@ using LatentResults = llvm::SmallVector<mlir::Value, 2>;
 /// empty if the op has nothing to do with a latent.
 mlir::FailureOr<LatentBlock> matchDecompressed(AttendOp attend,
                                                std::string &reason);
-/// Reads the absorbed form, likewise.
+/// Reads the absorbed form, likewise; the rows may lie in a cache.
+mlir::FailureOr<LatentBlock> matchProjected(AttendOp attend,
+                                            std::string &reason);
+/// The same over rows that are tensors, which can be decompressed by an op.
 mlir::FailureOr<LatentBlock> matchAbsorbed(AttendOp attend,
                                            std::string &reason);
+/// Reads either form, over tensors or a cache.
+mlir::FailureOr<LatentBlock> matchEither(AttendOp attend, std::string &reason);
 
 LatentResults buildAbsorbed(mlir::OpBuilder &builder, const LatentBlock &block);
 LatentResults buildDecompressed(mlir::OpBuilder &builder,
                                 const LatentBlock &block);
+/// One op with the up-projections as operands, and the form it is to take.
+LatentResults buildWithUpProjections(mlir::OpBuilder &builder,
+                                     const LatentBlock &block, Form form);
 
 /// The tensor that these columns of `value` are a part of, seen through
 /// concatenations and slices along the last axis.

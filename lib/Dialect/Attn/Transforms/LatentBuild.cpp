@@ -35,6 +35,7 @@ public:
 
   LatentResults absorbed();
   LatentResults decompressed();
+  LatentResults withUpProjections(Form form);
 
 private:
   /// `shape` of the block's element type.
@@ -50,7 +51,8 @@ private:
   Value forAllHeads(Value rows);
   Value weightUK(bool transposed);
   AttendOp attend(Value query, Value key, Value value, int64_t kvHeads,
-                  Type output, LatentAttr latent);
+                  Type output, LatentAttr latent,
+                  std::optional<Form> form = std::nullopt);
 
   OpBuilder &b;
   const LatentBlock &block;
@@ -139,16 +141,24 @@ Value Writer::weightUK(bool transposed) {
 }
 
 /// The block's attention with other operands: the scale, mask, soft-cap, sinks,
-/// lengths and score region do not depend on the form.
+/// lengths and score region do not depend on the form. With `form`, the op
+/// brings its up-projections along.
 AttendOp Writer::attend(Value query, Value key, Value value, int64_t kvHeads,
-                        Type output, LatentAttr latent) {
+                        Type output, LatentAttr latent,
+                        std::optional<Form> form) {
   SmallVector<Type> types = {output};
   if (old.getLse())
     types.push_back(old.getLse().getType());
+  bool transposed =
+      form == Form::Absorbed; // As the query's projection reads it
+  Value upK = form ? weightUK(transposed) : Value();
+  Value upV = form ? columns(block.weightUV) : Value();
   auto attend = AttendOp::create(
-      b, loc, types, query, key, value, old.getLens(), old.getSinks(),
+      b, loc, types, query, key, value, old.getLens(), old.getSinks(), upK, upV,
       HeadsAttr::get(b.getContext(), heads, kvHeads), old.getMaskAttr(),
-      old.getScaleAttr(), old.getSoftcapAttr(), latent);
+      old.getScaleAttr(), old.getSoftcapAttr(), latent,
+      form ? FormAttr::get(b.getContext(), *form) : FormAttr(),
+      transposed ? b.getUnitAttr() : UnitAttr());
   IRMapping mapping;
   old.getScore().cloneInto(&attend.getScore(), mapping);
   return attend;
@@ -199,6 +209,22 @@ LatentResults Writer::decompressed() {
   return LatentResults(core.getResults());
 }
 
+LatentResults Writer::withUpProjections(Form form) {
+  SmallVector<Value> queryParts = {columns(block.queryNope)}, keyParts;
+  if (!block.cache)
+    keyParts.push_back(rows(block.latent));
+  for (const SharedPart &part : block.shared) {
+    queryParts.push_back(columns(part.query));
+    if (!block.cache)
+      keyParts.push_back(sharedRows(part));
+  }
+  Value newQuery = concat(queryParts);
+  Value newKey = block.cache ? block.cache : withOneHead(concat(keyParts));
+  AttendOp core = attend(newQuery, newKey, Value(), /*kvHeads=*/1,
+                         block.last->getResult(0).getType(), block.dims, form);
+  return LatentResults(core.getResults());
+}
+
 LatentResults attn::buildAbsorbed(OpBuilder &builder,
                                   const LatentBlock &block) {
   return Writer(builder, block).absorbed();
@@ -207,4 +233,10 @@ LatentResults attn::buildAbsorbed(OpBuilder &builder,
 LatentResults attn::buildDecompressed(OpBuilder &builder,
                                       const LatentBlock &block) {
   return Writer(builder, block).decompressed();
+}
+
+LatentResults attn::buildWithUpProjections(OpBuilder &builder,
+                                           const LatentBlock &block,
+                                           Form form) {
+  return Writer(builder, block).withUpProjections(form);
 }

@@ -317,18 +317,15 @@ FailureOr<LatentBlock> attn::matchDecompressed(AttendOp attend,
 // The absorbed form
 //===----------------------------------------------------------------------===//
 
-FailureOr<LatentBlock> attn::matchAbsorbed(AttendOp attend,
-                                           std::string &reason) {
+FailureOr<LatentBlock> attn::matchProjected(AttendOp attend,
+                                            std::string &reason) {
   LatentAttr dims = attend.getLatentAttr();
-  if (!dims)
-    return failure(); // Not latent.
+  if (!dims || attend.hasUpProjections())
+    return failure(); // Not latent, or not in this form.
   auto refuse = [&](const Twine &why) {
     reason = why.str();
     return failure();
   };
-  if (attend.getCacheType())
-    return refuse("the latent rows lie in a cache, which no op reads out");
-
   auto after = attend.getOutput().hasOneUse()
                    ? dyn_cast<ProjectOp>(*attend.getOutput().user_begin())
                    : ProjectOp();
@@ -364,16 +361,35 @@ FailureOr<LatentBlock> attn::matchAbsorbed(AttendOp attend,
   block.attend = attend;
   block.last = after;
   block.dims = dims;
-  block.latent = resolveColumns({rows, 0, dims.getRank()});
+  if (attend.getCacheType())
+    block.cache = attend.getKey();
+  else
+    block.latent = resolveColumns({rows, 0, dims.getRank()});
   block.queryNope = {before.getInput(), 0, dims.getNope()};
   block.weightUK = {before.getWeight(), 0, dims.getRank()};
   block.weightUKTransposed = true;
   block.weightUV = {after.getWeight(), 0, dims.getV()};
   if (dims.getRope())
     block.shared.push_back(
-        {resolveColumns({rows, dims.getRank(), dims.getRope()}),
+        {block.cache ? Columns()
+                     : resolveColumns({rows, dims.getRank(), dims.getRope()}),
          {},
          0,
          {attend.getQuery(), dims.getRank(), dims.getRope()}});
   return block;
+}
+
+FailureOr<LatentBlock> attn::matchAbsorbed(AttendOp attend,
+                                           std::string &reason) {
+  FailureOr<LatentBlock> block = matchProjected(attend, reason);
+  if (succeeded(block) && block->cache) {
+    reason = "the latent rows lie in a cache, which no op reads out";
+    return failure();
+  }
+  return block;
+}
+
+FailureOr<LatentBlock> attn::matchEither(AttendOp attend, std::string &reason) {
+  return attend.getLatentAttr() ? matchProjected(attend, reason)
+                                : matchDecompressed(attend, reason);
 }

@@ -105,6 +105,71 @@ def AttnMaterialize : Pass<"attn-materialize"> {
     Statistic<"numMissed", "missed", "Latent attentions left absorbed">];
 }
 
+def AttnFuseDecompress : Pass<"attn-fuse-decompress"> {
+  let summary = "Decompress keys and values inside the attention kernel";
+  let description = [{
+    The third form of latent attention: one `attn.attend` over the latent rows
+    that carries W_UK and W_UV, so that its kernel decompresses K and V tile by
+    tile and they never reach memory. FLOPs are those of the decompressed form,
+    bytes of context those of the absorbed one; the weights are read once a
+    tile instead of once.
+
+    Starts from the decompressed form or from the absorbed one, whose rows may
+    lie in a latent cache. Refused, with a remark, for what stops `attn-absorb`
+    or `attn-materialize`: an op between the decompression and the attention, K
+    or V used elsewhere, an absorbed attention without its two projections.
+
+    Example (test/Dialect/Attn/fuse-decompress.mlir):
+
+    ```mlir
+    %ql = attn.project %q_nope, %w_t                    // [B, S, H, rank]
+    %q = tensor.concat dim(3) %ql, %q_rope
+    %ol = attn.attend %q, %cache {heads = #attn.heads<q = 4, kv = 1>, ...}
+    %o = attn.project %ol, %w_uv
+    // attn-opt --attn-fuse-decompress
+    %q = tensor.concat dim(3) %q_nope, %q_rope
+    %o = attn.attend %q, %cache up(%w_uk, %w_uv) {
+           form = #attn.form<fused_decompress>, ...}
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numFused", "fused", "Decompressions moved into the attention">,
+    Statistic<"numMissed", "missed", "Latent attentions left in their form">];
+}
+
+def AttnFuseProjections : Pass<"attn-fuse-projections"> {
+  let summary = "Chain the projections of latent attention with its kernel";
+  let description = [{
+    Absorbed attention between its projections with W_UK and W_UV becomes one
+    `attn.attend` with `form = #attn.form<absorbed>` that carries both weights:
+    a chain of three kernels with one caller. W_UK stays as the query's
+    projection reads it, `[H, nope, rank]` (`up_transposed`).
+
+    Refused, with a remark, where one of the projections is missing or its
+    result has another use.
+
+    Example (test/Dialect/Attn/fuse-projections.mlir):
+
+    ```mlir
+    %ql = attn.project %q_nope, %w_t                    // [B, S, H, rank]
+    %q = tensor.concat dim(3) %ql, %q_rope
+    %ol = attn.attend %q, %cache {heads = #attn.heads<q = 4, kv = 1>, ...}
+    %o = attn.project %ol, %w_uv
+    // attn-opt --attn-fuse-projections
+    %q = tensor.concat dim(3) %q_nope, %q_rope
+    %o = attn.attend %q, %cache up(%w_t, %w_uv) {
+           form = #attn.form<absorbed>, up_transposed, ...}
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numFused", "fused", "Attentions chained with their projections">,
+    Statistic<"numMissed", "missed", "Latent attentions left in their form">];
+}
+
 def AttnSelectForm : Pass<"attn-select-form"> {
   let summary = "Choose the form of latent attention by bytes and FLOPs";
   let description = [{
