@@ -49,7 +49,7 @@
 #include <stdint.h>
 
 /** Version of this header. 2 adds devices, indptr and indices, and the pool of
-    attn_append. */
+    attn_append, attn_project, and what the library says of itself. */
 #define ATTN_ABI_VERSION 2
 
 #if defined(__GNUC__)
@@ -119,6 +119,32 @@ ATTN_API const char *attn_status_name(attn_status status);
     valid until the next failure on this thread. */
 ATTN_API const char *attn_error_message(void);
 
+/*===--- Information ------------------------------------------------------===*/
+
+/** What the library says of itself; static. A later library appends fields, so
+    compare struct_size before reading what is not in an older header. */
+typedef struct attn_build_info {
+  uint32_t
+      struct_size; /**< sizeof(attn_build_info) when the library was built */
+  int32_t abi_version; /**< ATTN_ABI_VERSION of then */
+  int32_t
+      kernel_abi_version; /**< the packs it opens: ATTN_KERNEL_ABI_VERSION */
+  int32_t reserved;       /**< 0 */
+  const char *version;    /**< of the project, e.g. "0.1.0" */
+  const char *compiler;   /**< name and version */
+  const char *build_type; /**< CMake's, e.g. "Release" */
+  const char *sanitizers; /**< e.g. "thread"; empty: none */
+} attn_build_info;
+
+/** Never null. */
+ATTN_API const attn_build_info *attn_get_build_info(void);
+
+/** "bf16", "f16" or "f32"; null for others. */
+ATTN_API const char *attn_dtype_name(int32_t dtype);
+
+/** "row" or "own"; null for others. */
+ATTN_API const char *attn_layout_name(int32_t layout);
+
 /*===--- CPU features -----------------------------------------------------===*/
 
 /** For attn_decode_params::isa: the best level that host and library share. */
@@ -165,6 +191,16 @@ ATTN_API uint32_t attn_library_num_kernels(const attn_library *lib);
 /** Facts of one kernel; null if there is no such kernel. */
 ATTN_API const attn_kernel_desc *attn_library_kernel(const attn_library *lib,
                                                      uint32_t index);
+
+/** Facts of one kernel as a JSON object on one line: name, device, isa, dtype,
+    layout, q_heads, kv_heads, k_dim, v_dim, q_len, kv_tile, page_multiple,
+    window, scale, softcap, causal, sinks, v_in_k, score_mod, emulated,
+    merge_only, scratch_bytes. *length is the text's, without the final zero; at
+    most capacity - 1 bytes and a zero are stored. `text` may be null with
+    capacity 0. Errors: NULL_POINTER, VALUE (there is no such kernel). */
+ATTN_API attn_status attn_library_kernel_json(const attn_library *lib,
+                                              uint32_t index, char *text,
+                                              size_t capacity, size_t *length);
 
 /*===--- Devices ----------------------------------------------------------===*/
 
@@ -446,6 +482,45 @@ ATTN_API attn_status attn_merge_workspace_size(const attn_library *lib,
     without those about the cache. */
 ATTN_API attn_status attn_merge(const attn_library *lib,
                                 const attn_merge_params *params);
+
+/*===--- Projections ------------------------------------------------------===*/
+
+/** A matrix product per head, out[r][h] = in[r][h] * weight[h], summed in f32:
+    MLA's way into the latent space and out of it (DeepSeek-V2,
+    arXiv 2405.04434, section 2.1; the op attn.project).
+    Absorb:     in = q_nope [batch*q_len, heads, nope],
+                weight = W_UK [heads, nope, rank], out = q in the latent space.
+    Decompress: in = o [batch*q_len, heads, rank], the result of attn_decode,
+                weight = W_UV [heads, rank, v].
+    Strides let in and out be parts of wider rows, and both weights be used as
+    they lie in a checkpoint's kv_b_proj.weight [heads * (nope + v), rank]:
+    both with stride_head (nope + v) * rank; W_UK from its start with stride_in
+    rank and stride_out 1, W_UV from row nope with stride_in 1 and stride_out
+    rank. Zero-initialise, set struct_size, then fill. */
+typedef struct attn_project_params {
+  uint32_t struct_size; /**< sizeof(attn_project_params) */
+  uint32_t flags;       /**< 0 */
+  int32_t dtype;        /**< attn_dtype of in, weight and out */
+  int32_t device;       /**< attn_device */
+  int32_t isa;          /**< at most this attn_isa, or ATTN_ISA_AUTO */
+  int32_t heads, in_dim, out_dim; /**< >= 1 */
+  int64_t rows;                   /**< batch * q_len; 0 is allowed */
+  const void *in;                 /**< [rows, heads, in_dim] */
+  int64_t in_stride_row, in_stride_head;
+  const void *weight; /**< [heads, in_dim, out_dim] */
+  /** One of the last two is 1. */
+  int64_t weight_stride_head, weight_stride_in, weight_stride_out;
+  void *out; /**< [rows, heads, out_dim]; overlaps neither in nor weight */
+  int64_t out_stride_row, out_stride_head;
+  attn_pool *pool; /**< null: the calling thread alone */
+  void *stream;    /**< as in decode */
+} attn_project_params;
+
+/** Computes out. The order of additions depends on the level, the shape and the
+    strides of weight alone. Errors: NULL_POINTER, STRUCT_SIZE, ENUM, FLAGS,
+    SHAPE, MISALIGNED, STRIDE, DEVICE, UNSUPPORTED, CPU_FEATURE (below AVX2 +
+    FMA + F16C, or below `isa`). */
+ATTN_API attn_status attn_project(const attn_project_params *params);
 
 #ifdef __cplusplus
 } /* extern "C" */

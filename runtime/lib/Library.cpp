@@ -10,6 +10,7 @@
 #include "Error.h"
 #include "attn_layout.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <dlfcn.h>
 
@@ -39,6 +40,8 @@ static const char *findDefect(const attn_kernel_desc &desc) {
     return "tile";
   if (desc.window < 0 || desc.scratch_bytes < 0)
     return "window or scratch_bytes";
+  if (!std::isfinite(desc.scale) || !std::isfinite(desc.softcap))
+    return "scale or softcap";
   return nullptr;
 }
 

@@ -33,6 +33,10 @@ void attn::runtime::describeReason(attn_reason_code code,
     snprintf(text, size, "%s: %.9g asked, kernel has %.9g", fact, double(asked),
              double(has));
   };
+  auto names = [&](const char *fact, const char *asked, const char *has) {
+    snprintf(text, size, "%s: %s asked, kernel has %s", fact, orUnknown(asked),
+             orUnknown(has));
+  };
   auto flag = [&](const char *fact, uint32_t bit) {
     snprintf(text, size, "%s: %s asked, kernel has %s", fact,
              yesNo(params.flags & bit), yesNo(desc.flags & bit));
@@ -47,9 +51,11 @@ void attn::runtime::describeReason(attn_reason_code code,
              params.kernel_name, desc.name);
     return;
   case ATTN_REASON_DTYPE:
-    return integers("dtype", params.dtype, desc.dtype);
+    return names("dtype", attn_dtype_name(params.dtype),
+                 attn_dtype_name(desc.dtype));
   case ATTN_REASON_LAYOUT:
-    return integers("layout", params.layout, desc.layout);
+    return names("layout", attn_layout_name(params.layout),
+                 attn_layout_name(desc.layout));
   case ATTN_REASON_Q_HEADS:
     return integers("q_heads", params.q_heads, desc.q_heads);
   case ATTN_REASON_KV_HEADS:

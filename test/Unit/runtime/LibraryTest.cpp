@@ -9,6 +9,7 @@
 
 #include "gtest/gtest.h"
 
+#include <cmath>
 #include <functional>
 #include <string>
 
@@ -73,6 +74,8 @@ TEST(Library, RefusesMalformedTables) {
       [](attn_kernel_desc &d) { d.page_multiple = 0; },
       [](attn_kernel_desc &d) { d.window = -1; },
       [](attn_kernel_desc &d) { d.scratch_bytes = -1; },
+      [](attn_kernel_desc &d) { d.scale = NAN; },
+      [](attn_kernel_desc &d) { d.softcap = INFINITY; },
   };
   for (size_t i = 0; i < std::size(edits); ++i) {
     attn_kernel_desc kernels[] = {fakeTable().kernels[0],

@@ -1,0 +1,253 @@
+//===-- ProjectTest.cpp - attn_project against float64 --------------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Problem.h"
+
+#include "attn_layout.h"
+#include "gtest/gtest.h"
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+using namespace attn::test;
+
+namespace {
+
+struct Shape {
+  int64_t rows;
+  int32_t heads, inDim, outDim;
+};
+
+/// A product with random inputs, gaps in every tensor, and canaries in out.
+class Product {
+public:
+  Product(int32_t dtype, Shape shape, bool outIsContiguous, uint64_t seed = 1)
+      : random(seed) {
+    p.struct_size = sizeof p;
+    p.dtype = dtype;
+    p.isa = ATTN_ISA_AUTO;
+    p.heads = shape.heads;
+    p.in_dim = shape.inDim;
+    p.out_dim = shape.outDim;
+    p.rows = shape.rows;
+    p.in_stride_head = p.in_dim + 3;
+    p.in_stride_row = p.heads * p.in_stride_head + 1;
+    int64_t wide = outIsContiguous ? p.out_dim + 2 : p.in_dim + 2;
+    p.weight_stride_in = outIsContiguous ? wide : 1;
+    p.weight_stride_out = outIsContiguous ? 1 : wide;
+    p.weight_stride_head = (outIsContiguous ? p.in_dim : p.out_dim) * wide + 5;
+    p.out_stride_head = p.out_dim + 1;
+    p.out_stride_row = p.heads * p.out_stride_head + 2;
+    fill(in, p.rows * p.in_stride_row);
+    fill(weight, p.heads * p.weight_stride_head);
+    out.assign(size_t(p.rows * p.out_stride_row * attn_dtype_size(dtype)),
+               kCanary);
+    p.in = in.data();
+    p.weight = weight.data();
+    p.out = out.data();
+  }
+
+  /// Largest share of the bound that an element's error takes. The bound is
+  /// that of a sum of in_dim products in f32, plus the output's rounding.
+  double worstShare() const {
+    double worst = 0;
+    for (int64_t r = 0; r < p.rows; ++r)
+      for (int64_t h = 0; h < p.heads; ++h)
+        for (int64_t o = 0; o < p.out_dim; ++o) {
+          double sum = 0, magnitude = 0;
+          for (int64_t i = 0; i < p.in_dim; ++i) {
+            double x =
+                readElement(in.data(), p.dtype,
+                            r * p.in_stride_row + h * p.in_stride_head + i);
+            double w =
+                readElement(weight.data(), p.dtype,
+                            h * p.weight_stride_head + i * p.weight_stride_in +
+                                o * p.weight_stride_out);
+            sum += x * w;
+            magnitude += std::abs(x * w);
+          }
+          double got = readElement(out.data(), p.dtype, index(r, h) + o);
+          double bound = p.in_dim * 0x1p-24 * magnitude +
+                         roundingUnit(p.dtype) * std::abs(sum);
+          double share = std::abs(got - sum) / bound;
+          worst = std::max(worst, std::isnan(share) ? INFINITY : share);
+        }
+    return worst;
+  }
+
+  bool gapsAreUntouched() const {
+    Bytes gaps = out;
+    int64_t size = attn_dtype_size(p.dtype);
+    for (int64_t r = 0; r < p.rows; ++r)
+      for (int64_t h = 0; h < p.heads; ++h)
+        memset(&gaps[size_t(index(r, h) * size)], kCanary,
+               size_t(p.out_dim * size));
+    return gaps == Bytes(gaps.size(), kCanary);
+  }
+
+  attn_project_params p = {};
+  Bytes in, weight, out;
+
+private:
+  int64_t index(int64_t row, int64_t head) const {
+    return row * p.out_stride_row + head * p.out_stride_head;
+  }
+
+  void fill(Bytes &bytes, int64_t count) {
+    std::normal_distribution<double> normal;
+    bytes.resize(size_t(count * attn_dtype_size(p.dtype)));
+    for (int64_t i = 0; i < count; ++i)
+      writeElement(bytes.data(), p.dtype, i, normal(random));
+  }
+
+  std::mt19937_64 random;
+};
+
+/// Levels of this host that have code of their own.
+std::vector<int32_t> levels() {
+  std::vector<int32_t> result;
+  for (int32_t isa : {ATTN_ISA_AVX2, ATTN_ISA_AVX512})
+    if (isa <= attn_cpu_isa())
+      result.push_back(isa);
+  return result;
+}
+
+TEST(Project, MatchesFloat64) {
+  // Rows around the tiles' heights, widths with and without tails, inputs past
+  // what is converted at a time.
+  const Shape shapes[] = {{1, 3, 128, 512}, {2, 2, 64, 256}, {3, 1, 512, 128},
+                          {4, 2, 192, 64},  {5, 1, 33, 17},  {7, 2, 1, 1},
+                          {13, 1, 70, 45},  {2, 1, 1100, 35}};
+  for (int32_t isa : levels())
+    for (int32_t dtype : {ATTN_BF16, ATTN_F16, ATTN_F32})
+      for (bool outIsContiguous : {true, false})
+        for (const Shape &shape : shapes) {
+          SCOPED_TRACE(std::string(attn_isa_name(isa)) + " " +
+                       attn_dtype_name(dtype) + " in_dim " +
+                       std::to_string(shape.inDim) + " rows " +
+                       std::to_string(shape.rows));
+          Product product(dtype, shape, outIsContiguous);
+          product.p.isa = isa;
+          ASSERT_EQ(attn_project(&product.p), ATTN_OK) << attn_error_message();
+          EXPECT_LE(product.worstShare(), 1);
+          EXPECT_TRUE(product.gapsAreUntouched());
+        }
+}
+
+TEST(Project, ThreadsChangeNoBit) {
+  for (bool outIsContiguous : {true, false}) {
+    // Fewer heads than threads: a head's outputs are shared too.
+    Shape shape = {5, 3, 128, 512};
+    Product alone(ATTN_BF16, shape, outIsContiguous);
+    ASSERT_EQ(attn_project(&alone.p), ATTN_OK) << attn_error_message();
+    for (int32_t threads : {2, 4, 7}) {
+      Product shared(ATTN_BF16, shape, outIsContiguous);
+      ASSERT_EQ(attn_pool_create(threads, &shared.p.pool), ATTN_OK);
+      ASSERT_EQ(attn_project(&shared.p), ATTN_OK) << attn_error_message();
+      attn_pool_destroy(shared.p.pool);
+      EXPECT_EQ(shared.out, alone.out);
+    }
+  }
+}
+
+// Both weights as they lie in kv_b_proj.weight [heads * (nope + v), rank].
+TEST(Project, ReadsACheckpointsWeightInPlace) {
+  constexpr int32_t heads = 3, nope = 24, v = 40, rank = 64;
+  Product whole(ATTN_BF16, {1, 1, heads * (nope + v), rank}, true);
+  auto *weight = whole.weight.data();
+  int64_t stride = whole.p.weight_stride_in; // of a row of rank elements
+  for (bool absorb : {true, false}) {
+    Product product(ATTN_BF16,
+                    {2, heads, absorb ? nope : rank, absorb ? rank : v}, true);
+    attn_project_params &p = product.p;
+    p.weight_stride_head = (nope + v) * stride;
+    p.weight_stride_in = absorb ? stride : 1;
+    p.weight_stride_out = absorb ? 1 : stride;
+    p.weight = weight + (absorb ? 0 : nope * stride * 2);
+    ASSERT_EQ(attn_project(&p), ATTN_OK) << attn_error_message();
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t o = 0; o < p.out_dim; ++o) {
+        double sum = 0, magnitude = 0;
+        for (int64_t i = 0; i < p.in_dim; ++i) {
+          int64_t row = h * (nope + v) + (absorb ? i : nope + o);
+          double x = readElement(p.in, p.dtype,
+                                 p.in_stride_row + h * p.in_stride_head + i);
+          double w =
+              readElement(weight, p.dtype, row * stride + (absorb ? o : i));
+          sum += x * w;
+          magnitude += std::abs(x * w);
+        }
+        double got = readElement(p.out, p.dtype,
+                                 p.out_stride_row + h * p.out_stride_head + o);
+        EXPECT_LE(std::abs(got - sum),
+                  0x1p-8 * std::abs(sum) + p.in_dim * 0x1p-24 * magnitude);
+      }
+  }
+}
+
+TEST(Project, NoRowsIsFine) {
+  Product product(ATTN_F32, {2, 1, 8, 8}, true);
+  product.p.rows = 0;
+  product.p.in = product.p.weight = product.p.out = nullptr;
+  EXPECT_EQ(attn_project(&product.p), ATTN_OK) << attn_error_message();
+}
+
+TEST(Project, RefusesBadInputAndWritesNothing) {
+  struct Case {
+    const char *what;
+    attn_status status;
+    std::function<void(Product &, attn_project_params &)> spoil;
+  };
+#define SPOIL(statement)                                                       \
+  [](Product &c, attn_project_params &p) {                                     \
+    (void)c, (void)p;                                                          \
+    statement;                                                                 \
+  }
+  const Case cases[] = {
+      {"size", ATTN_ERROR_STRUCT_SIZE, SPOIL(p.struct_size -= 8)},
+      {"flags", ATTN_ERROR_FLAGS, SPOIL(p.flags = 1)},
+      {"dtype", ATTN_ERROR_ENUM, SPOIL(p.dtype = 3)},
+      {"isa", ATTN_ERROR_ENUM, SPOIL(p.isa = -2)},
+      {"device", ATTN_ERROR_ENUM, SPOIL(p.device = 7)},
+      {"CUDA", ATTN_ERROR_UNSUPPORTED, SPOIL(p.device = ATTN_DEVICE_CUDA)},
+      {"stream", ATTN_ERROR_DEVICE, SPOIL(p.stream = &p)},
+      {"heads", ATTN_ERROR_SHAPE, SPOIL(p.heads = 0)},
+      {"in_dim", ATTN_ERROR_SHAPE, SPOIL(p.in_dim = 0)},
+      {"out_dim", ATTN_ERROR_SHAPE, SPOIL(p.out_dim = -1)},
+      {"rows", ATTN_ERROR_SHAPE, SPOIL(p.rows = -1)},
+      {"rows huge", ATTN_ERROR_SHAPE, SPOIL(p.rows = int64_t(1) << 31)},
+      {"in", ATTN_ERROR_NULL_POINTER, SPOIL(p.in = nullptr)},
+      {"weight", ATTN_ERROR_NULL_POINTER, SPOIL(p.weight = nullptr)},
+      {"out", ATTN_ERROR_NULL_POINTER, SPOIL(p.out = nullptr)},
+      {"in misaligned", ATTN_ERROR_MISALIGNED, SPOIL(p.in = &c.in[1])},
+      {"weight misaligned", ATTN_ERROR_MISALIGNED,
+       SPOIL(p.weight = &c.weight[1])},
+      {"out misaligned", ATTN_ERROR_MISALIGNED, SPOIL(p.out = &c.out[1])},
+      {"in negative", ATTN_ERROR_STRIDE, SPOIL(p.in_stride_row = -1)},
+      {"weight in neither way", ATTN_ERROR_STRIDE,
+       SPOIL(p.weight_stride_out = 2)},
+      {"weight overflows", ATTN_ERROR_STRIDE,
+       SPOIL(p.weight_stride_head = INT64_MAX)},
+      {"out heads overlap", ATTN_ERROR_STRIDE,
+       SPOIL(p.out_stride_head = p.out_dim - 1)},
+      {"out rows overlap", ATTN_ERROR_STRIDE, SPOIL(p.out_stride_row = 1)},
+  };
+#undef SPOIL
+  for (const Case &c : cases) {
+    SCOPED_TRACE(c.what);
+    Product product(ATTN_BF16, {2, 2, 16, 16}, true);
+    c.spoil(product, product.p);
+    attn_status status = attn_project(&product.p);
+    EXPECT_EQ(status, c.status)
+        << attn_status_name(status) << ": " << attn_error_message();
+    EXPECT_EQ(product.out, Bytes(product.out.size(), kCanary));
+  }
+  EXPECT_EQ(attn_project(nullptr), ATTN_ERROR_NULL_POINTER);
+}
+
+} // namespace
