@@ -27,7 +27,7 @@ config.substitutions.append(("%attn_build", config.attn_build_dir))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "models")))
 
 # `REQUIRES: attn-run`: the tool is built.
-for tool in ("attn-run", "attnc", "attn-bench", "attn-advise"):
+for tool in ("attn-import", "attn-run", "attnc", "attn-bench", "attn-advise"):
     if os.path.exists(os.path.join(tools_dir, tool)):
         config.available_features.add(tool)
 # `REQUIRES: mlir-opt`: LLVM's own is there, to load the plugin into.

@@ -277,14 +277,16 @@ def Attn_RopeOp : Attn_Op<"rope", [Pure]> {
   let summary = "Rotary position embedding";
   let description = [{
     Rotates the pairs of elements `[offset, offset + dims)` of each head by
-    `a = position * theta^(-2 i / dims)` for pair `i`: `(x, y)` becomes
-    `(x cos a - y sin a, x sin a + y cos a)` (RoFormer, arXiv 2104.09864). Pairs
-    are `(i, i + dims/2)`, or `(2i, 2i + 1)` with `interleaved`. The other
-    elements pass through.
+    `a = position * f[i]` for pair `i`: `(x, y)` becomes
+    `(x cos a - y sin a, x sin a + y cos a)` (RoFormer, arXiv 2104.09864). The
+    frequencies `f`, in radians a token, are `theta^(-2 i / dims)`, or
+    `frequencies` where a model scales them (YaRN, arXiv 2309.00071). Pairs are
+    `(i, i + dims/2)`, or `(2i, 2i + 1)` with `interleaved`. The other elements
+    pass through.
 
     Constraints: (O1) input and output have one type; (O2) positions is
     `[B, S]`; (O3) `dims` is even, positive, and `offset + dims` fits the head;
-    (O4) `theta` is positive.
+    (O4) either `theta`, positive, or `frequencies`, `dims / 2` finite numbers.
 
     Example:
     ```mlir
@@ -293,7 +295,8 @@ def Attn_RopeOp : Attn_Op<"rope", [Pure]> {
     ```
   }];
   let arguments = (ins Attn_Tensor<4>:$input, Attn_I32Tensor<2>:$positions,
-      F32Attr:$theta, I64Attr:$offset, I64Attr:$dims, UnitAttr:$interleaved);
+      OptionalAttr<F32Attr>:$theta, OptionalAttr<DenseF32ArrayAttr>:$frequencies,
+      I64Attr:$offset, I64Attr:$dims, UnitAttr:$interleaved);
   let results = (outs Attn_Tensor<4>:$output);
   let assemblyFormat = [{
     $input `,` $positions attr-dict `:` functional-type(operands, results)

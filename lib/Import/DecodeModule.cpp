@@ -28,6 +28,12 @@ std::optional<DecodeOptions::Element> attn::parseElement(llvm::StringRef name) {
       .Default(std::nullopt);
 }
 
+Type attn::elementType(Builder &b, DecodeOptions::Element element) {
+  return element == DecodeOptions::Element::BF16  ? Type(b.getBF16Type())
+         : element == DecodeOptions::Element::F16 ? Type(b.getF16Type())
+                                                  : Type(b.getF32Type());
+}
+
 /// A positive number of at most six digits.
 static bool parseCount(llvm::StringRef text, int64_t &count) {
   return text.size() <= 6 && !text.getAsInteger(10, count) && count > 0;
@@ -95,10 +101,7 @@ attn::buildDecodeModule(MLIRContext *context, const model::AttentionSpec &spec,
   context->loadDialect<AttnDialect, func::FuncDialect>();
   OpBuilder b(context);
   Location loc = b.getUnknownLoc();
-  Type element =
-      options.element == DecodeOptions::Element::BF16  ? Type(b.getBF16Type())
-      : options.element == DecodeOptions::Element::F16 ? Type(b.getF16Type())
-                                                       : Type(b.getF32Type());
+  Type element = elementType(b, options.element);
   bool latent = spec.vInK;
   int64_t second = latent ? spec.kDim - spec.vDim : spec.vDim;
   std::string reason;

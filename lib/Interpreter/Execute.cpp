@@ -315,9 +315,15 @@ static Error execute(RopeOp op, Frame &frame) {
   int64_t offset = op.getOffset(), dims = op.getDims();
   if (offset + dims > input.shape[3])
     return errorAt(op, "offset + dims exceeds the head's width");
-  return frame.bind(op, op.getOutput(),
-                    rope(input, positions, op.getTheta().convertToFloat(),
-                         offset, dims, op.getInterleaved()));
+  std::vector<double> frequencies;
+  if (op.getTheta())
+    frequencies = ropeFrequencies(op.getTheta()->convertToFloat(), dims);
+  else
+    frequencies.assign(op.getFrequencies()->begin(),
+                       op.getFrequencies()->end());
+  return frame.bind(
+      op, op.getOutput(),
+      rope(input, positions, frequencies, offset, op.getInterleaved()));
 }
 
 Error interp::execute(Operation *op, Frame &frame) {

@@ -129,17 +129,25 @@ Tensor attn::interp::decompress(const Tensor &latent, const Tensor &weight) {
   return out;
 }
 
+std::vector<double> attn::interp::ropeFrequencies(double theta, int64_t dims) {
+  std::vector<double> frequencies;
+  for (int64_t i = 0; i < dims / 2; ++i)
+    frequencies.push_back(std::pow(theta, -2.0 * i / dims));
+  return frequencies;
+}
+
 Tensor attn::interp::rope(const Tensor &input, const Tensor &positions,
-                          double theta, int64_t offset, int64_t dims,
+                          llvm::ArrayRef<double> frequencies, int64_t offset,
                           bool interleaved) {
   Tensor out = input;
+  int64_t pairs = static_cast<int64_t>(frequencies.size());
   for (int64_t b = 0; b < input.shape[0]; ++b)
     for (int64_t s = 0; s < input.shape[1]; ++s)
       for (int64_t h = 0; h < input.shape[2]; ++h)
-        for (int64_t i = 0; i < dims / 2; ++i) {
-          double angle = positions.at(b, s) * std::pow(theta, -2.0 * i / dims);
+        for (int64_t i = 0; i < pairs; ++i) {
+          double angle = positions.at(b, s) * frequencies[i];
           int64_t first = offset + (interleaved ? 2 * i : i);
-          int64_t second = interleaved ? first + 1 : first + dims / 2;
+          int64_t second = interleaved ? first + 1 : first + pairs;
           double x = input.at(b, s, h, first), y = input.at(b, s, h, second);
           out.at(b, s, h, first) = x * std::cos(angle) - y * std::sin(angle);
           out.at(b, s, h, second) = x * std::sin(angle) + y * std::cos(angle);

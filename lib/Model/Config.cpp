@@ -198,7 +198,8 @@ Expected<ModelSpec> attn::model::parseConfig(StringRef text, StringRef name) {
   return spec;
 }
 
-Expected<ModelSpec> attn::model::loadConfig(StringRef path) {
+Expected<std::unique_ptr<MemoryBuffer>>
+attn::model::readConfig(StringRef path) {
   SmallString<256> file(path);
   if (sys::fs::is_directory(path))
     sys::path::append(file, "config.json");
@@ -206,7 +207,14 @@ Expected<ModelSpec> attn::model::loadConfig(StringRef path) {
   if (!buffer)
     return createStringError(buffer.getError(),
                              file + ": " + buffer.getError().message());
-  return parseConfig((*buffer)->getBuffer(), file);
+  return std::move(*buffer);
+}
+
+Expected<ModelSpec> attn::model::loadConfig(StringRef path) {
+  auto text = readConfig(path);
+  if (!text)
+    return text.takeError();
+  return parseConfig((*text)->getBuffer(), (*text)->getBufferIdentifier());
 }
 
 std::vector<StringRef> attn::model::supportedModelTypes() {

@@ -75,6 +75,8 @@ AttentionSpec makeGrouped(ConfigReader &config, llvm::StringRef kvKey,
                           int64_t vDim);
 /// Grouped attention from num_attention_heads, num_key_value_heads, head_dim.
 AttentionSpec readGrouped(ConfigReader &config);
+/// The object under rope_scaling or, in newer configs, rope_parameters.
+std::optional<ConfigReader> ropeParameters(ConfigReader &config);
 /// Multi-head latent attention in its absorbed form.
 AttentionSpec readLatent(ConfigReader &config);
 

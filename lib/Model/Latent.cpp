@@ -12,6 +12,14 @@
 using namespace llvm;
 using namespace attn::model;
 
+std::optional<ConfigReader> attn::model::ropeParameters(ConfigReader &config) {
+  const json::Value *scaling = config.find("rope_scaling");
+  const json::Value *parameters = config.find("rope_parameters");
+  if (scaling && parameters && *scaling != *parameters)
+    config.fail("rope_scaling", "contradicts rope_parameters");
+  return config.child(scaling ? "rope_scaling" : "rope_parameters");
+}
+
 /// The factor that YaRN puts on the softmax scale, and MLA models with it:
 ///   m = 0.1 * mscale_all_dim * ln(factor) + 1,  scale *= m * m,
 /// where the rope scaling has a non-zero mscale_all_dim and a factor above 1.
@@ -19,12 +27,7 @@ using namespace attn::model;
 /// DeepSeek-V2 and -V3, DeepseekV3Attention.__init__ and yarn_get_mscale; the
 /// same in transformers' modeling_deepseek_v3.py.
 static double readScaleFactor(ConfigReader &config) {
-  const json::Value *scaling = config.find("rope_scaling");
-  const json::Value *parameters = config.find("rope_parameters");
-  if (scaling && parameters && *scaling != *parameters)
-    config.fail("rope_scaling", "contradicts rope_parameters");
-  std::optional<ConfigReader> rope =
-      config.child(scaling ? "rope_scaling" : "rope_parameters");
+  std::optional<ConfigReader> rope = ropeParameters(config);
   if (!rope || !rope->find("mscale_all_dim"))
     return 1.0;
   std::optional<StringRef> type = rope->string("rope_type", "rope_type");

@@ -29,6 +29,7 @@ struct DecodeOptions {
 
 /// `bf16`, `f16` or `f32`.
 std::optional<DecodeOptions::Element> parseElement(llvm::StringRef name);
+mlir::Type elementType(mlir::Builder &builder, DecodeOptions::Element element);
 
 /// Parses `gqa:32/8/128`, `mha:32/128`, `mqa:32/128` (query heads, KV heads,
 /// width of a head; `192+128` for widths of K and V that differ) or

@@ -43,9 +43,14 @@ Tensor compress(const Tensor &hidden, const Tensor &weight, const Tensor *norm,
 /// `attn.decompress`: latent `[B, T, R]`, weight `[H, R, N]`.
 Tensor decompress(const Tensor &latent, const Tensor &weight);
 
-/// `attn.rope`: input `[B, S, H, D]`, positions `[B, S]`.
-Tensor rope(const Tensor &input, const Tensor &positions, double theta,
-            int64_t offset, int64_t dims, bool interleaved);
+/// `theta^(-2 i / dims)` for each pair `i` of `attn.rope`.
+std::vector<double> ropeFrequencies(double theta, int64_t dims);
+
+/// `attn.rope`: input `[B, S, H, D]`, positions `[B, S]`, one of `frequencies`
+/// for each pair.
+Tensor rope(const Tensor &input, const Tensor &positions,
+            llvm::ArrayRef<double> frequencies, int64_t offset,
+            bool interleaved);
 
 } // namespace attn::interp
 

@@ -19,6 +19,8 @@
 #include "attn/Model/ModelSpec.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <memory>
 #include <vector>
 
 namespace attn::model {
@@ -29,7 +31,11 @@ namespace attn::model {
 llvm::Expected<ModelSpec> parseConfig(llvm::StringRef text,
                                       llvm::StringRef name);
 
-/// Reads a config.json, or the config.json in a directory.
+/// The text of a config.json, or of the config.json in a directory; its
+/// identifier is the file's path.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+readConfig(llvm::StringRef path);
+/// Reads that text.
 llvm::Expected<ModelSpec> loadConfig(llvm::StringRef path);
 
 /// The values of `model_type` that parseConfig accepts, sorted.

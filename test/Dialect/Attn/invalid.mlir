@@ -756,6 +756,42 @@ func.func @o4_negative(%x: tensor<3x1x4x16xf32>, %p: tensor<3x1xi32>) {
 
 // -----
 
+func.func @o4_neither(%x: tensor<3x1x4x16xf32>, %p: tensor<3x1xi32>) {
+  // expected-error @+1 {{needs either theta or frequencies}}
+  %y = attn.rope %x, %p {offset = 8 : i64, dims = 8 : i64}
+    : (tensor<3x1x4x16xf32>, tensor<3x1xi32>) -> tensor<3x1x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @o4_both(%x: tensor<3x1x4x16xf32>, %p: tensor<3x1xi32>) {
+  // expected-error @+1 {{needs either theta or frequencies}}
+  %y = attn.rope %x, %p {theta = 1.0e4 : f32, frequencies = array<f32: 1.0, 0.5, 0.25, 0.125>, offset = 8 : i64, dims = 8 : i64}
+    : (tensor<3x1x4x16xf32>, tensor<3x1xi32>) -> tensor<3x1x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @o4_too_few(%x: tensor<3x1x4x16xf32>, %p: tensor<3x1xi32>) {
+  // expected-error @+1 {{frequencies must be dims / 2 = 4 finite numbers}}
+  %y = attn.rope %x, %p {frequencies = array<f32: 1.0, 0.5, 0.25>, offset = 8 : i64, dims = 8 : i64}
+    : (tensor<3x1x4x16xf32>, tensor<3x1xi32>) -> tensor<3x1x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @o4_infinite(%x: tensor<3x1x4x16xf32>, %p: tensor<3x1xi32>) {
+  // expected-error @+1 {{frequencies must be dims / 2 = 4 finite numbers}}
+  %y = attn.rope %x, %p {frequencies = array<f32: 1.0, 0.5, 0.25, 0x7F800000>, offset = 8 : i64, dims = 8 : i64}
+    : (tensor<3x1x4x16xf32>, tensor<3x1xi32>) -> tensor<3x1x4x16xf32>
+  return
+}
+
+// -----
+
 func.func @o4_nan(%x: tensor<3x1x4x16xf32>, %p: tensor<3x1xi32>) {
   // expected-error @+1 {{theta must be positive}}
   %y = attn.rope %x, %p {theta = 0x7FC00000 : f32, offset = 8 : i64, dims = 8 : i64}

@@ -201,3 +201,11 @@ func.func @attend_up_lens(%q: tensor<2x1x4x12xf32>, %rows: tensor<2x9x1x20xf32>,
      -> tensor<2x1x4x6xf32>
   return %o : tensor<2x1x4x6xf32>
 }
+
+// CHECK-LABEL: func @rope_frequencies
+// CHECK: attn.rope %{{.*}}, %{{.*}} {dims = 4 : i64, frequencies = array<f32: 1.000000e+00, 2.500000e-03>, offset = 0 : i64}
+func.func @rope_frequencies(%x: tensor<2x1x1x4xf16>, %pos: tensor<2x1xi32>) -> tensor<2x1x1x4xf16> {
+  %y = attn.rope %x, %pos {frequencies = array<f32: 1.0, 0.0025>, offset = 0 : i64, dims = 4 : i64}
+    : (tensor<2x1x1x4xf16>, tensor<2x1xi32>) -> tensor<2x1x1x4xf16>
+  return %y : tensor<2x1x1x4xf16>
+}

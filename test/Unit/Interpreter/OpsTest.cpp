@@ -56,6 +56,26 @@ TEST(Rope, IsAComplexRotation) {
   }
 }
 
+/// Frequencies stand in the place of theta's powers.
+TEST(Rope, FrequenciesOfItsOwn) {
+  Random random(7);
+  Tensor input = randomTensor({2, 3, 2, 10}, random);
+  Tensor positions{{2, 3}, {0, 1, 2, 100, 7, 4095}};
+  Tensor result = runTensor(R"mlir(
+    func.func @f(%x: tensor<2x3x2x10xf32>, %p: tensor<2x3xi32>) -> tensor<2x3x2x10xf32> {
+      %y = attn.rope %x, %p {frequencies = array<f32: 0.5, 0.0, 0.25>, offset = 2 : i64, dims = 6 : i64}
+        : (tensor<2x3x2x10xf32>, tensor<2x3xi32>) -> tensor<2x3x2x10xf32>
+      return %y : tensor<2x3x2x10xf32>
+    })mlir",
+                            {input, positions});
+  expectNear(result, rope(input, positions, {0.5, 0.0, 0.25}, 2, false));
+  // The pair (3, 6) does not turn; (2, 5) turns by half of its position.
+  EXPECT_EQ(result.at(1, 2, 0, 3), input.at(1, 2, 0, 3));
+  EXPECT_DOUBLE_EQ(result.at(0, 2, 1, 2),
+                   input.at(0, 2, 1, 2) * std::cos(1.0) -
+                       input.at(0, 2, 1, 5) * std::sin(1.0));
+}
+
 /// The two pairings differ by a permutation of the rotary elements.
 TEST(Rope, HalfIsInterleavedPermuted) {
   Random random(6);
@@ -80,8 +100,10 @@ TEST(Rope, ScoresDependOnDistance) {
   Tensor query = randomTensor({1, 1, 1, 8}, random);
   Tensor key = randomTensor({1, 1, 1, 8}, random);
   auto score = [&](double queryPos, double keyPos) {
-    Tensor q = rope(query, Tensor{{1, 1}, {queryPos}}, 1e4, 0, 8, false);
-    Tensor k = rope(key, Tensor{{1, 1}, {keyPos}}, 1e4, 0, 8, false);
+    Tensor q = rope(query, Tensor{{1, 1}, {queryPos}}, ropeFrequencies(1e4, 8),
+                    0, false);
+    Tensor k =
+        rope(key, Tensor{{1, 1}, {keyPos}}, ropeFrequencies(1e4, 8), 0, false);
     double sum = 0;
     for (int64_t d = 0; d < 8; ++d)
       sum += q.at(0, 0, 0, d) * k.at(0, 0, 0, d);

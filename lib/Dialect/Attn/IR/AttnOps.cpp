@@ -347,7 +347,15 @@ LogicalResult RopeOp::verify() {
       (!input.isDynamicDim(3) && offset + dims > input.getDimSize(3))) // O3
     return emitOpError("dims must be even and positive, and offset + dims fit "
                        "the head");
-  if (!(getTheta().convertToFloat() > 0)) // O4
+  if (getTheta().has_value() == getFrequencies().has_value()) // O4
+    return emitOpError("needs either theta or frequencies");
+  if (getTheta() && !(getTheta()->convertToFloat() > 0)) // O4
     return emitOpError("theta must be positive");
+  if (getFrequencies() &&
+      (static_cast<int64_t>(getFrequencies()->size()) != dims / 2 ||
+       !llvm::all_of(*getFrequencies(),
+                     [](float f) { return std::isfinite(f); }))) // O4
+    return emitOpError("frequencies must be dims / 2 = ")
+           << dims / 2 << " finite numbers";
   return success();
 }

@@ -84,11 +84,26 @@ Value Writer::rows(Columns wanted) {
   return tensorType(value).getRank() == 4 ? withoutHeads(value) : value;
 }
 
+/// The parts side by side. Neighbours in one tensor are read from it together:
+/// the latent and the rotary key of a cached row are that row.
 Value Writer::concat(ArrayRef<Value> parts) {
-  if (parts.size() == 1)
-    return parts.front();
+  SmallVector<Columns> runs;
+  for (Value part : parts) {
+    Columns next =
+        resolveColumns({part, 0, tensorType(part).getShape().back()});
+    if (!runs.empty() && runs.back().source == next.source &&
+        runs.back().offset + runs.back().width == next.offset)
+      runs.back().width += next.width;
+    else
+      runs.push_back(next);
+  }
+  SmallVector<Value> values;
+  for (const Columns &run : runs)
+    values.push_back(columns(run));
+  if (values.size() == 1)
+    return values.front();
   int64_t last = tensorType(parts.front()).getRank() - 1;
-  return tensor::ConcatOp::create(b, loc, last, parts);
+  return tensor::ConcatOp::create(b, loc, last, values);
 }
 
 Value Writer::withOneHead(Value rows) {
@@ -106,10 +121,10 @@ Value Writer::sharedRows(const SharedPart &part) {
     return value;
   RopeOp rope = part.rope;
   value = withOneHead(value);
-  value =
-      RopeOp::create(b, loc, value.getType(), value, rope.getPositions(),
-                     rope.getThetaAttr(), b.getI64IntegerAttr(part.ropeOffset),
-                     rope.getDimsAttr(), rope.getInterleavedAttr());
+  value = RopeOp::create(b, loc, value.getType(), value, rope.getPositions(),
+                         rope.getThetaAttr(), rope.getFrequenciesAttr(),
+                         b.getI64IntegerAttr(part.ropeOffset),
+                         rope.getDimsAttr(), rope.getInterleavedAttr());
   return withoutHeads(value);
 }
 
