@@ -120,6 +120,41 @@ def Tile_ScheduleAttr : Tile_Attr<"Schedule", "schedule"> {
   let genVerifyDecl = 1;
 }
 
+def Tile_GPUForm : Tile_Enum<"GPUForm", "Which instructions multiply on a GPU", [
+    I32EnumAttrCase<"MmaSync", 0, "mma_sync">]>;
+
+def Tile_GPUScheduleAttr : Tile_Attr<"GPUSchedule", "gpu_schedule"> {
+  let summary = "How a GPU runs a kernel";
+  let description = [{
+    The counterpart of `#tile.schedule`, under the same rules: select passes
+    write it, lowerings read it and decide nothing.
+
+    - `form`: `mma_sync`: `mma.sync.m16n8k16`, any GPU from sm_80 on. All warps
+      of a CTA share the query rows; a tile's tokens are dealt to the warps for
+      the scores, the columns of V for the output;
+    - `warps`: warps of a CTA;
+    - `rows`: query rows of a CTA; a KV head with more takes several CTAs;
+    - `kv_tile`: tokens per step of the stream;
+    - `stages`: tiles in shared memory, of which all but one are in flight;
+    - `ctas_per_sm`: CTAs that are meant to be resident on an SM, which is what
+      the work is divided by.
+
+    Constraints: (G1) warps is 1 to 16; (G2) rows is 16, 32, 48 or 64; (G3)
+    kv_tile is a positive multiple of 16 and of 8 * warps, and at most 32 *
+    warps, as each thread looks after one token's address; (G4) stages is 2 to
+    8; (G5) ctas_per_sm is positive.
+
+    ```mlir
+    #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>
+    ```
+  }];
+  let parameters = (ins EnumParameter<Tile_GPUForm>:$form, "int64_t":$warps,
+                        "int64_t":$rows, "int64_t":$kv_tile, "int64_t":$stages,
+                        "int64_t":$ctas_per_sm);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Tile_TileType : TypeDef<Tile_Dialect, "Tile"> {
   let mnemonic = "tile";
   let summary = "A matrix of one work item";

@@ -24,7 +24,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
   let description = [{
     `rows = group × q_len` query rows of one KV head meet the tokens of the work
     item. The target adds the loops over KV heads and tiles around the body.
-    `schedule` is written by a select pass; lowering without one is an error.
+    `schedule` (for a CPU) or `gpu_schedule` is written by a select pass; lowering
+    without one is an error.
     `combine` marks the kernel that merges partial states instead of streaming
     the cache.
 
@@ -43,6 +44,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$group, I64Attr:$q_len,
       Tile_CacheAttr:$cache, OptionalAttr<Tile_ScheduleAttr>:$schedule,
+      OptionalAttr<Tile_GPUScheduleAttr>:$gpu_schedule,
       UnitAttr:$combine, DefaultValuedAttr<F32Attr, "1.0f">:$scale,
       DefaultValuedAttr<F32Attr, "0.0f">:$softcap, DefaultValuedAttr<I64Attr, "0">:$window,
       UnitAttr:$causal, UnitAttr:$sinks, UnitAttr:$score_mod);

@@ -9,6 +9,7 @@
 #include "attn/Conversion/AttnToTile/AttnToTile.h"
 #include "attn/Conversion/EmulateX86/Passes.h"
 #include "attn/Conversion/TileToCPU/TileToCPU.h"
+#include "attn/Conversion/TileToNVVM/TileToNVVM.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Dialect/Tile/IR/Tile.h"
@@ -34,8 +35,10 @@ void attn::registerPasses() {
   registerAttnRaise();
   registerAttnSelectCPUSchedule();
   registerAttnSelectForm();
+  registerAttnSelectGPUSchedule();
   registerConvertAttnToTile();
   registerConvertTileToCPU();
+  registerConvertTileToNVVM();
   registerLowerToLLVMCPU();
   tile::registerTileExpand();
   registerEmulateX86Passes();

@@ -25,10 +25,34 @@ namespace {
 /// finite, so that differences are never NaN.
 constexpr float kInitialMax = -1.0e30f;
 
+/// What a schedule, whichever target's, decides at this level.
+struct Strategy {
+  tile::ScheduleAttr cpu;
+  tile::GPUScheduleAttr gpu;
+
+  static Strategy of(Operation *op) {
+    Attribute schedule = op->getAttr("tile.schedule");
+    return {dyn_cast_or_null<tile::ScheduleAttr>(schedule),
+            dyn_cast_or_null<tile::GPUScheduleAttr>(schedule)};
+  }
+  explicit operator bool() const { return cpu || gpu; }
+  int64_t kvTile() const { return gpu ? gpu.getKvTile() : cpu.getKvTile(); }
+  /// Elements of the softmax weights that multiply V: those that the engine
+  /// takes, which is 16 bits wide where it multiplies 16 bits.
+  Type weight(Type element) const {
+    MLIRContext *ctx = element.getContext();
+    if (gpu)
+      return element;
+    return cpu.getEngine() == tile::Engine::Fma ? Type(Float32Type::get(ctx))
+                                                : Type(BFloat16Type::get(ctx));
+  }
+};
+
 /// Builds the body of one kernel; holds the types that its ops share.
 struct KernelBuilder {
   KernelBuilder(OpBuilder &b, Location loc, tile::KernelOp kernel)
-      : b(b), loc(loc), kernel(kernel), schedule(*kernel.getSchedule()),
+      : b(b), loc(loc), kernel(kernel),
+        strategy{kernel.getScheduleAttr(), kernel.getGpuScheduleAttr()},
         cache(kernel.getCache()), rows(kernel.getRows()) {
     b.setInsertionPointToStart(&kernel.getBody().emplaceBlock());
   }
@@ -62,9 +86,10 @@ struct KernelBuilder {
   /// `p, m, l, alpha` of one softmax step over `score`.
   tile::OnlineSoftmaxOp softmaxStep(Value score, Block *body) {
     auto type = cast<tile::TileType>(score.getType());
-    bool packed =
-        schedule.getEngine() != tile::Engine::Fma && type.getCols() > 1;
-    Type weight = packed ? Type(b.getBF16Type()) : Type(b.getF32Type());
+    // The weights of partial states multiply nothing but themselves.
+    Type weight = type.getCols() > 1 ? strategy.weight(cache.getElement())
+                                     : Type(b.getF32Type());
+    bool packed = !weight.isF32();
     return tile::OnlineSoftmaxOp::create(
         b, loc, tileOf(rows, type.getCols(), weight), tileOf(rows, 1),
         tileOf(rows, 1), tileOf(rows, 1), score, body->getArgument(2),
@@ -90,14 +115,14 @@ struct KernelBuilder {
   OpBuilder &b;
   Location loc;
   tile::KernelOp kernel;
-  tile::ScheduleAttr schedule;
+  Strategy strategy;
   tile::CacheAttr cache;
   int64_t rows;
 };
 
 void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
   KernelBuilder k(b, attend.getLoc(), kernel);
-  int64_t tokens = k.schedule.getKvTile();
+  int64_t tokens = k.strategy.kvTile();
   Type element = k.cache.getElement();
   Value q = tile::QueryOp::create(b, k.loc,
                                   k.tileOf(k.rows, k.cache.getK(), element));
@@ -223,10 +248,11 @@ struct ConvertAttnToTilePass
   /// An empty kernel of the given facts at the end of the module.
   tile::KernelOp addKernel(Location loc, StringRef name, int64_t group,
                            int64_t qLen, tile::CacheAttr cache,
-                           tile::ScheduleAttr schedule, bool combine) {
+                           Strategy strategy, bool combine) {
     OpBuilder b = OpBuilder::atBlockEnd(getOperation().getBody());
-    return tile::KernelOp::create(b, loc, name, group, qLen, cache, schedule,
-                                  combine, APFloat(1.0f), APFloat(0.0f));
+    return tile::KernelOp::create(b, loc, name, group, qLen, cache,
+                                  strategy.cpu, strategy.gpu, combine,
+                                  APFloat(1.0f), APFloat(0.0f));
   }
 
   /// Brings what a score region takes from outside into it: constants, which
@@ -259,10 +285,11 @@ struct ConvertAttnToTilePass
     RankedTensorType query = attend.getQuery().getType();
     if (query.isDynamicDim(1) || query.isDynamicDim(2) || query.isDynamicDim(3))
       return attend.emitOpError("needs static query tokens, heads and width");
-    auto schedule = attend->getAttrOfType<tile::ScheduleAttr>("tile.schedule");
-    if (!schedule)
+    Strategy strategy = Strategy::of(attend);
+    if (!strategy)
       return attend.emitOpError("has no tile.schedule; run "
-                                "attn-select-cpu-schedule first");
+                                "attn-select-cpu-schedule or "
+                                "attn-select-gpu-schedule first");
     auto facts = tile::CacheAttr::get(
         attend.getContext(), cache.getHeads(), cache.getKDim(), cache.getVDim(),
         cache.getElementType(),
@@ -271,7 +298,7 @@ struct ConvertAttnToTilePass
     for (bool combine : {false, true}) {
       tile::KernelOp kernel = addKernel(
           attend.getLoc(), combine ? (name + "_combine").str() : name.str(),
-          attend.getHeads().getGroup(), query.getDimSize(1), facts, schedule,
+          attend.getHeads().getGroup(), query.getDimSize(1), facts, strategy,
           combine);
       kernel.setScaleAttr(attend.getScaleAttr());
       if (attend.getSoftcap())
@@ -297,15 +324,15 @@ struct ConvertAttnToTilePass
     RankedTensorType out = merge.getOutput().getType();
     if (out.isDynamicDim(1) || out.isDynamicDim(2) || out.isDynamicDim(3))
       return merge.emitOpError("needs static query tokens, heads and width");
-    auto schedule = merge->getAttrOfType<tile::ScheduleAttr>("tile.schedule");
-    if (!schedule)
+    Strategy strategy = Strategy::of(merge);
+    if (!strategy)
       return merge.emitOpError("has no tile.schedule; run "
                                "attn-select-cpu-schedule first");
     auto facts = tile::CacheAttr::get(
         merge.getContext(), out.getDimSize(2), out.getDimSize(3),
         out.getDimSize(3), out.getElementType(), tile::CacheLayout::Row, false);
     tile::KernelOp kernel = addKernel(merge.getLoc(), name, 1,
-                                      out.getDimSize(1), facts, schedule, true);
+                                      out.getDimSize(1), facts, strategy, true);
     OpBuilder b(merge.getContext());
     buildCombine(b, kernel, merge.getLoc());
     symbols.insert(kernel);

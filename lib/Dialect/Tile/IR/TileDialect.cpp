@@ -82,6 +82,26 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult
+GPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError, GPUForm,
+                        int64_t warps, int64_t rows, int64_t kvTile,
+                        int64_t stages, int64_t ctasPerSm) {
+  if (warps < 1 || warps > 16) // G1
+    return emitError() << "warps must be 1 to 16, got " << warps;
+  if (rows < 16 || rows > 64 || rows % 16) // G2
+    return emitError() << "rows must be 16, 32, 48 or 64, got " << rows;
+  if (kvTile <= 0 || kvTile % 16 || kvTile % (8 * warps) ||
+      kvTile > 32 * warps) // G3
+    return emitError() << "kv_tile must be a multiple of 16 and of 8 a warp, "
+                          "and at most 32 a warp, got "
+                       << kvTile << " for " << warps << " warps";
+  if (stages < 2 || stages > 8) // G4
+    return emitError() << "stages must be 2 to 8, got " << stages;
+  if (ctasPerSm < 1) // G5
+    return emitError() << "ctas_per_sm must be positive, got " << ctasPerSm;
+  return success();
+}
+
 LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t rows, int64_t cols, Type elementType) {
   if (rows <= 0 || cols <= 0) // X1

@@ -40,6 +40,36 @@ def AttnSelectCPUSchedule : Pass<"attn-select-cpu-schedule"> {
     Statistic<"numFma", "fma", "Attentions on vector FMA">];
 }
 
+def AttnSelectGPUSchedule : Pass<"attn-select-gpu-schedule"> {
+  let summary = "Choose how a GPU runs each attention";
+  let description = [{
+    Writes `tile.schedule = #tile.gpu_schedule<…>` on every `attn.attend` over a
+    cache that has none yet: the warps that V's columns can be shared by, the
+    query rows of a CTA, and the tile and the number of stages that keep the most
+    bytes of the cache in flight on an SM of the architecture `chip` (Little's
+    law: bandwidth times latency). Lowerings read the attribute and decide
+    nothing; write it by hand to test one alone.
+
+    The choice is a remark per op (`--remarks-filter=attn`). Widths that no GPU
+    kernel takes, and heads that do not fit shared memory, are errors.
+
+    Example (test/Dialect/Attn/select-gpu-schedule.mlir):
+
+    ```mlir
+    // attn-opt --attn-select-gpu-schedule=chip=sm_90
+    %o = attn.attend %q, %c {..., tile.schedule = #tile.gpu_schedule<
+           form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3,
+           ctas_per_sm = 2>} : ...
+    ```
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect"];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_80\"",
+           "Architecture: sm_80, sm_86, sm_89, sm_90, sm_90a, sm_100, sm_120">];
+  let statistics = [
+    Statistic<"numMmaSync", "mma-sync", "Attentions in the form mma_sync">];
+}
+
 def AttnAbsorb : Pass<"attn-absorb"> {
   let summary = "Attend to latent rows instead of decompressed keys and values";
   let description = [{

@@ -1,0 +1,50 @@
+//===- Passes.td - tile to NVIDIA GPUs ---------------------*- tablegen -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_CONVERSION_TILETONVVM_PASSES_TD
+#define ATTN_CONVERSION_TILETONVVM_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::ModuleOp"> {
+  let summary = "Lower tile kernels to the NVVM dialect";
+  let description = [{
+    Each expanded `tile.kernel` and its `_combine` become three functions, over
+    the scf, arith, LLVM and NVVM dialects, as their `#tile.gpu_schedule` says:
+    `<name>_plan` turns the lengths into work, `<name>` decodes a share of it,
+    `<name>_combine` merges what was split (runtime/include/attn_gpu_abi.h tells
+    the protocol). Each takes an `attn_gpu_args` by value.
+
+    The form `mma_sync`: the warps of a CTA share the query rows. A tile of K and
+    V comes by `cp.async` into a ring of swizzled stages, its tokens' addresses
+    computed two tiles ahead, so that a page may have any size; tokens that no
+    query sees are filled with zeros and never read. Warps deal the tokens of a
+    tile among themselves for the scores, exchange row maxima and sums through
+    shared memory, and deal the columns of V for the output. V that is a prefix
+    of K is read where K lies.
+
+    The function `<name>` carries `attn.gpu_kernel`, a dictionary of the facts
+    that the kernel table needs (threads and shared memory among them).
+
+    `dependent-launch` puts `griddepcontrol` between the three kernels, which
+    needs sm_90.
+
+    Refused, with a reason: f32 caches (`mma.sync` has no f32), the own layout,
+    widths that are no multiple of 16 or that the warps do not divide.
+
+    Example: test/Conversion/TileToNVVM/decode.mlir.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+  let options = [
+    Option<"dependentLaunch", "dependent-launch", "bool", "false",
+           "Overlap the kernels of a call (sm_90 and up)">];
+  let statistics = [
+    Statistic<"numKernels", "kernels", "Kernels lowered">];
+}
+
+#endif // ATTN_CONVERSION_TILETONVVM_PASSES_TD

@@ -1,0 +1,191 @@
+//===- Combine.cpp - Merging the partial states of a request ----*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernel.h"
+#include "Work.h"
+
+#include <cstddef>
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvvm;
+
+namespace {
+
+/// A warp merges a row: lane l holds columns l, l + 32, …; what there is one of
+/// a row, every lane holds.
+struct CombineKernel : Geometry {
+  CombineKernel(Kernel &k) : k(k), e(k.e) {}
+
+  int64_t rowOf(int64_t, int64_t) const override { return 0; }
+  Value rowIndex(int64_t) override { return row; }
+  Value keyOf(int64_t, int64_t) override {
+    llvm_unreachable("partial states are no keys");
+  }
+
+  int64_t columns() const { return k.cache.getV(); }
+  int64_t elements() const { return llvm::divideCeil(columns(), kWarp); }
+
+  /// Runs `body` for each column element of this lane that exists.
+  void forEachColumn(function_ref<void(int64_t, Value)> body) {
+    for (int64_t i = 0; i < elements(); ++i) {
+      Value column = e.add(k.lane, i * kWarp);
+      if ((i + 1) * kWarp <= columns())
+        body(i, column);
+      else
+        e.ifThen(e.less(column, columns()), [&] { body(i, column); });
+    }
+  }
+
+  LogicalResult emitOp(Operation &op) {
+    if (isa<tile::ConstantOp>(op))
+      return success();
+    if (auto map = dyn_cast<tile::MapOp>(op)) {
+      SmallVector<Fragment> inputs;
+      for (Value input : map.getInputs())
+        inputs.push_back(fragments.lookup(input));
+      auto results = emitMap(k, *this, map, inputs);
+      if (failed(results))
+        return failure();
+      for (auto [result, fragment] : llvm::zip(map.getResults(), *results))
+        fragments[result] = fragment;
+      return success();
+    }
+    if (auto sink = dyn_cast<tile::SinkOp>(op)) {
+      Value base = k.globalField(offsetof(attn_kernel_args, sinks));
+      Value at = e.ptr(base, e.mul(e.toI64(emitQueryHead(k, row)), 4));
+      fragments[sink] = {e.load(at, e.f32(), 4)};
+      return success();
+    }
+    if (auto store = dyn_cast<tile::StoreOp>(op)) {
+      emitStore(fragments.lookup(store.getOut()),
+                fragments.lookup(store.getLse())[0]);
+      return success();
+    }
+    return op.emitOpError("has no place in a combine kernel on the NVVM "
+                          "target; run tile-expand first");
+  }
+
+  void emitStore(const Fragment &out, Value lse) {
+    RowAddress at = emitOutputRow(k, row);
+    Value base = k.globalField(offsetof(attn_kernel_args, out));
+    forEachColumn([&](int64_t i, Value column) {
+      Value rounded = e.roundPair(out[i], out[i], k.element());
+      Value low = LLVM::ExtractElementOp::create(e.b, e.loc, rounded, e.i32(0));
+      e.store(low, e.ptr(base, e.mul(e.add(at.out, e.toI64(column)), 2)), 2);
+    });
+    Value lseBase = k.globalField(offsetof(attn_kernel_args, lse));
+    Value writes = e.both(e.equal(k.lane, 0), e.negate(e.isNull(lseBase)));
+    e.ifThen(writes,
+             [&] { e.store(lse, e.ptr(lseBase, e.mul(at.lse, 4)), 4); });
+  }
+
+  /// Partial output and log-sum-exp of a slot.
+  std::pair<Fragment, Value> loadPartial(Value slot) {
+    RowAddress at = emitPartialRow(k, row, slot);
+    Value base = k.globalField(offsetof(attn_kernel_args, partial_out));
+    Value lseBase = k.globalField(offsetof(attn_kernel_args, partial_lse));
+    Fragment out;
+    for (int64_t i = 0; i < elements(); ++i) {
+      Value column = e.add(k.lane, i * kWarp);
+      // A lane without a column reads the last one, and stores nothing.
+      if ((i + 1) * kWarp > columns())
+        column = e.min(column, e.i32(columns() - 1));
+      out.push_back(e.load(
+          e.ptr(base, e.mul(e.add(at.out, e.toI64(column)), 4)), e.f32(), 4));
+    }
+    return {out, e.load(e.ptr(lseBase, e.mul(at.lse, 4)), e.f32(), 4)};
+  }
+
+  LogicalResult merge(tile::PartialsOp partials, const Split &split) {
+    SmallVector<Value> inits;
+    SmallVector<int64_t> sizes;
+    for (Value init : partials.getInits()) {
+      bool matrix = cast<tile::TileType>(init.getType()).getCols() > 1;
+      sizes.push_back(matrix ? elements() : 1);
+      auto value = init.getDefiningOp<tile::ConstantOp>().getValue();
+      inits.append(sizes.back(), e.f32(value.convertToFloat()));
+    }
+    auto spread = [&](ValueRange values, ValueRange tiles) {
+      for (auto [tile, size] : llvm::zip(tiles, sizes)) {
+        fragments[tile] = Fragment(values.take_front(size));
+        values = values.drop_front(size);
+      }
+    };
+    LogicalResult result = success();
+    Block &body = partials.getBody().front();
+    ValueRange merged =
+        e.loop(e.i32(0), split.count, e.i32(1), inits,
+               [&](Value index, ValueRange carried) -> SmallVector<Value> {
+                 auto [out, lse] = loadPartial(emitSlot(k, split, index));
+                 fragments[body.getArgument(0)] = out;
+                 fragments[body.getArgument(1)] = {lse};
+                 spread(carried, body.getArguments().drop_front(2));
+                 for (Operation &op : body.without_terminator())
+                   if (failed(emitOp(op))) {
+                     result = failure();
+                     return SmallVector<Value>(carried);
+                   }
+                 SmallVector<Value> next;
+                 for (Value value : body.getTerminator()->getOperands())
+                   llvm::append_range(next, fragments.lookup(value));
+                 return next;
+               });
+    spread(merged, partials.getResults());
+    return result;
+  }
+
+  LogicalResult run() {
+    k.identifyThread();
+    int64_t blocks = llvm::divideCeil(k.rows(), kCombineRows);
+    Value block = e.special(Register::BlockY);
+    k.head = e.div(block, blocks);
+    k.request = e.special(Register::BlockX);
+    row = e.add(e.mul(e.rem(block, blocks), kCombineRows), k.warp);
+    // Whole warps leave: nothing below waits for other warps.
+    Value exists =
+        e.both(e.less(k.request, k.smallField(offsetof(attn_gpu_args, batch))),
+               e.less(row, k.rows()));
+    LogicalResult result = success();
+    e.ifThen(exists, [&] {
+      Split split = emitSplit(k, k.request);
+      e.ifThen(e.less(e.i32(1), split.count), [&] {
+        for (Operation &op : k.op.getBody().front()) {
+          auto partials = dyn_cast<tile::PartialsOp>(op);
+          if (failed(partials ? merge(partials, split) : emitOp(op))) {
+            result = failure();
+            return;
+          }
+        }
+      });
+    });
+    return result;
+  }
+
+  Kernel &k;
+  Emitter &e;
+  Value row;
+  DenseMap<Value, Fragment> fragments;
+};
+} // namespace
+
+LogicalResult attn::nvvm::lowerCombine(tile::KernelOp combine,
+                                       bool dependentLaunch) {
+  OpBuilder b(combine);
+  auto [func, args] = createKernel(b, combine.getLoc(), combine.getSymName(),
+                                   sizeof(attn_gpu_args), kCombineRows * kWarp);
+  Kernel k(b, combine);
+  k.args = args;
+  if (dependentLaunch)
+    k.e.waitForPredecessor();
+  if (failed(CombineKernel(k).run())) {
+    func.erase();
+    return failure();
+  }
+  LLVM::ReturnOp::create(b, combine.getLoc(), ValueRange{});
+  return success();
+}

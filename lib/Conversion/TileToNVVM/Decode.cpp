@@ -1,0 +1,398 @@
+//===- Decode.cpp - The decode kernel, form mma_sync ------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Products.h"
+#include "TileStream.h"
+#include "Work.h"
+#include "attn/Conversion/TileToNVVM/TileToNVVM.h"
+
+#include <cstddef>
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvvm;
+
+namespace {
+
+struct DecodeKernel {
+  DecodeKernel(Kernel &k)
+      : k(k), e(k.e), layout(k), shared(emitSharedMemory(k)), geometry(k) {}
+
+  /// Stores of `rows` fragments by (row of the KV head, column) of an element.
+  void forEachRow(function_ref<void(int64_t, Value)> body) {
+    for (int64_t r = 0; r < geometry.threadRows(); ++r) {
+      Value row = geometry.rowIndex(r);
+      e.ifThen(e.less(row, k.rows()), [&] { body(r, row); });
+    }
+  }
+
+  LogicalResult emitMapOp(tile::MapOp map) {
+    SmallVector<Fragment> inputs;
+    for (Value input : map.getInputs())
+      inputs.push_back(fragments.lookup(input));
+    auto results = emitMap(k, geometry, map, inputs);
+    if (failed(results))
+      return failure();
+    for (auto [result, fragment] : llvm::zip(map.getResults(), *results))
+      fragments[result] = fragment;
+    unsigned numElementwise = map.getNumElementwise();
+    for (Value result : map.getResults().take_front(numElementwise))
+      if (!cast<tile::TileType>(result.getType()).getElementType().isF32())
+        storeWeights(fragments[result]);
+    for (auto [i, result] :
+         llvm::enumerate(map.getResults().drop_front(numElementwise)))
+      reduce(fragments[result],
+             cast<tile::ReductionAttr>(map.getReductions()[i]).getValue());
+    return success();
+  }
+
+  /// Weights go where all warps find them: as A operand of the second product.
+  void storeWeights(const Fragment &weights) {
+    int64_t elements = weights.size();
+    Value base = e.ptr(shared, layout.weightsOffset);
+    for (int64_t i = 0; i < elements; i += 2) {
+      Value row = geometry.localRow(geometry.rowOf(i, elements));
+      Value column = geometry.scoreColumn(i, elements);
+      Value at = emitChunk(e, layout.weights, base, row, e.div(column, kChunk));
+      e.store(e.roundPair(weights[i], weights[i + 1], k.element()),
+              e.ptr(at, e.mul(e.rem(column, kChunk), 2)), 4);
+    }
+    weightsPending = true;
+  }
+
+  /// Folds rows over the four lanes that share one and over the warps. Ends
+  /// after a barrier.
+  void reduce(Fragment &rows, tile::Reduction kind) {
+    for (Value &value : rows)
+      for (int64_t distance : {1, 2})
+        value = emitReduction(e, kind, value, e.shuffleXor(value, distance));
+    if (k.warps() == 1)
+      return;
+    Value array =
+        e.ptr(shared, kind == tile::Reduction::Max ? layout.maximaOffset
+                                                   : layout.sumsOffset);
+    int64_t perWarp = k.schedule.getRows() * 4;
+    e.ifThen(e.equal(e.rem(k.lane, 4), 0), [&] {
+      Value mine = e.ptr(array, e.mul(k.warp, perWarp));
+      for (auto [r, value] : llvm::enumerate(rows))
+        e.store(value, e.ptr(mine, e.mul(geometry.localRow(r), 4)), 4);
+    });
+    e.barrier();
+    weightsPending = false;
+    for (auto [r, value] : llvm::enumerate(rows)) {
+      Value at = e.ptr(array, e.mul(geometry.localRow(r), 4));
+      value = e.load(at, e.f32(), 4);
+      for (int64_t w = 1; w < k.warps(); ++w)
+        value = emitReduction(e, kind, value,
+                              e.load(e.ptr(at, w * perWarp), e.f32(), 4));
+    }
+  }
+
+  void emitSink(tile::SinkOp sink) {
+    Value base = k.globalField(offsetof(attn_kernel_args, sinks));
+    Fragment values;
+    for (int64_t r = 0; r < geometry.threadRows(); ++r) {
+      // Rows past the last stand for none; they read the last one's.
+      Value row = e.min(geometry.rowIndex(r), e.i32(k.rows() - 1));
+      Value at = e.ptr(base, e.mul(e.toI64(emitQueryHead(k, row)), 4));
+      values.push_back(e.load(at, e.f32(), 4));
+    }
+    fragments[sink] = values;
+  }
+
+  void emitStore(const Fragment &out, const Fragment &lse, bool partial) {
+    Value wanted = e.less(slot, 0);
+    if (partial)
+      wanted = e.negate(wanted);
+    e.ifThen(wanted, [&] {
+      Value base =
+          k.globalField(partial ? offsetof(attn_kernel_args, partial_out)
+                                : offsetof(attn_kernel_args, out));
+      Value lseBase =
+          k.globalField(partial ? offsetof(attn_kernel_args, partial_lse)
+                                : offsetof(attn_kernel_args, lse));
+      int64_t elements = out.size(), bytes = partial ? 4 : 2;
+      forEachRow([&](int64_t r, Value row) {
+        RowAddress at =
+            partial ? emitPartialRow(k, row, slot) : emitOutputRow(k, row);
+        for (int64_t i = 0; i < elements; i += 2) {
+          if (geometry.rowOf(i, elements) != r)
+            continue;
+          Value column = e.toI64(geometry.outputColumn(i, elements));
+          Value to = e.ptr(base, e.mul(e.add(at.out, column), bytes));
+          Value both = partial ? e.pair(out[i], out[i + 1])
+                               : e.roundPair(out[i], out[i + 1], k.element());
+          e.store(both, to, 2 * bytes);
+        }
+        Value one = e.both(e.equal(k.warp, 0), e.equal(e.rem(k.lane, 4), 0));
+        if (!partial)
+          one = e.both(one, e.negate(e.isNull(lseBase)));
+        e.ifThen(one,
+                 [&] { e.store(lse[r], e.ptr(lseBase, e.mul(at.lse, 4)), 4); });
+      });
+    });
+  }
+
+  LogicalResult emitOp(Operation &op) {
+    if (isa<tile::ConstantOp, tile::QueryOp>(op))
+      return success();
+    if (auto map = dyn_cast<tile::MapOp>(op))
+      return emitMapOp(map);
+    if (auto dot = dyn_cast<tile::DotOp>(op)) {
+      fragments[dot] = emitDot(geometry, layout, shared, stage);
+      return success();
+    }
+    if (auto dot = dyn_cast<tile::DotAccOp>(op)) {
+      if (weightsPending)
+        e.barrier();
+      weightsPending = false;
+      fragments[dot] = emitDotAcc(geometry, layout, shared, stage,
+                                  fragments.lookup(dot.getAcc()),
+                                  fragments.lookup(dot.getAlpha()));
+      return success();
+    }
+    if (auto sink = dyn_cast<tile::SinkOp>(op)) {
+      emitSink(sink);
+      return success();
+    }
+    if (auto store = dyn_cast<tile::StorePartialOp>(op)) {
+      emitStore(fragments.lookup(store.getOut()),
+                fragments.lookup(store.getLse()), /*partial=*/true);
+      return success();
+    }
+    if (auto store = dyn_cast<tile::StoreOp>(op)) {
+      emitStore(fragments.lookup(store.getOut()),
+                fragments.lookup(store.getLse()), /*partial=*/false);
+      return success();
+    }
+    return op.emitOpError("has no NVVM lowering; run tile-expand first");
+  }
+
+  /// The query rows of this CTA, zeros past the last one.
+  void loadQuery() {
+    Value base = k.globalField(offsetof(attn_kernel_args, q));
+    Value perToken = k.i64Field(offsetof(attn_kernel_args, q_stride_token));
+    Value perHead = k.i64Field(offsetof(attn_kernel_args, q_stride_head));
+    Value start = e.mul(e.toI64(k.request),
+                        k.i64Field(offsetof(attn_kernel_args, q_stride_batch)));
+    emitCopyRows(k, layout.query, e.ptr(shared, layout.queryOffset),
+                 k.schedule.getRows(), k.cache.getK(), [&](Value local) {
+                   Value row = e.add(k.firstRow, local);
+                   Value valid = e.less(row, k.rows());
+                   row = e.select(valid, row, e.i32(0));
+                   Value token = e.toI64(e.div(row, k.group()));
+                   Value head = e.toI64(emitQueryHead(k, row));
+                   Value offset = e.add(start, e.add(e.mul(token, perToken),
+                                                     e.mul(head, perHead)));
+                   return std::pair(e.ptr(base, e.mul(offset, 2)), valid);
+                 });
+    e.commitCopies();
+  }
+
+  /// Attention over `count` tiles from `firstTile` on, and its stores.
+  LogicalResult emitPiece(tile::StreamOp stream, TileStream &tiles,
+                          Value firstTile, Value count, Value firstToken) {
+    loadQuery();
+    SmallVector<Value> carried = {tiles.start(firstTile, count, firstToken)};
+    SmallVector<int64_t> sizes;
+    for (Value init : stream.getInits()) {
+      bool matrix = cast<tile::TileType>(init.getType()).getCols() > 1;
+      sizes.push_back(matrix ? geometry.outputElements()
+                             : geometry.threadRows());
+      auto value = init.getDefiningOp<tile::ConstantOp>().getValue();
+      carried.append(sizes.back(), e.f32(value.convertToFloat()));
+    }
+    auto spread = [&](ValueRange values, ValueRange into) {
+      for (auto [value, size] : llvm::zip(into, sizes)) {
+        fragments[value] = Fragment(values.take_front(size));
+        values = values.drop_front(size);
+      }
+    };
+    LogicalResult result = success();
+    Block &body = stream.getBody().front();
+    ValueRange state =
+        e.loop(e.i32(0), count, e.i32(1), carried,
+               [&](Value i, ValueRange values) -> SmallVector<Value> {
+                 SmallVector<Value> next = {values[0]};
+                 spread(values.drop_front(), body.getArguments().drop_front(2));
+                 stage = tiles.next(i, next[0]);
+                 geometry.tileStart = e.mul(e.add(firstTile, i), k.kvTile());
+                 for (Operation &op : body.without_terminator())
+                   if (failed(emitOp(op))) {
+                     result = failure();
+                     return SmallVector<Value>(values);
+                   }
+                 for (Value value : body.getTerminator()->getOperands())
+                   llvm::append_range(next, fragments.lookup(value));
+                 return next;
+               });
+    spread(state.drop_front(), stream.getResults());
+    if (failed(result))
+      return failure();
+    for (Operation &op : k.op.getBody().front())
+      if (&op != stream && failed(emitOp(op)))
+        return failure();
+    // The next piece overwrites what the last tile reads, and an empty piece
+    // has left its query on the way.
+    e.waitCopies(0);
+    e.barrier();
+    return success();
+  }
+
+  /// The pieces of this CTA's part, one after the other.
+  LogicalResult run(tile::StreamOp stream) {
+    k.identifyThread();
+    Value part = e.special(Register::BlockX);
+    k.head = e.special(Register::BlockY);
+    k.firstRow = e.mul(e.special(Register::BlockZ), k.schedule.getRows());
+    TileStream tiles(k, layout, shared);
+    Value perPart = k.planEntry(e.i32(0)), total = k.planEntry(e.i32(1));
+    Value begin = e.mul(part, perPart);
+    Value end = e.min(e.add(begin, perPart), total);
+    Value first =
+        e.add(k.smallField(offsetof(attn_gpu_args, max_batch)), e.add(part, 3));
+    // A part past the last unit has no first request.
+    Value has = e.less(begin, end);
+    auto request = scf::IfOp::create(e.b, e.loc, e.i32Type(), has, true);
+    {
+      OpBuilder::InsertionGuard guard(e.b);
+      e.b.setInsertionPointToStart(request.thenBlock());
+      scf::YieldOp::create(e.b, e.loc, k.planEntry(first));
+      e.b.setInsertionPointToStart(request.elseBlock());
+      scf::YieldOp::create(e.b, e.loc, e.i32(0));
+    }
+    LogicalResult result = success();
+    SmallVector<Type> types(2, e.i32Type());
+    auto loop = scf::WhileOp::create(e.b, e.loc, types,
+                                     ValueRange{begin, request.getResult(0)});
+    OpBuilder::InsertionGuard guard(e.b);
+    Block *before = e.b.createBlock(&loop.getBefore(), {}, types,
+                                    SmallVector<Location>(2, e.loc));
+    scf::ConditionOp::create(e.b, e.loc, e.less(before->getArgument(0), end),
+                             before->getArguments());
+    Block *after = e.b.createBlock(&loop.getAfter(), {}, types,
+                                   SmallVector<Location>(2, e.loc));
+    Value unit = after->getArgument(0);
+    k.request = after->getArgument(1);
+    Split split = emitSplit(k, k.request);
+    Value unitEnd =
+        e.select(split.balanced, e.min(end, split.end), e.add(unit, 1));
+    Value direct = e.equal(split.count, 1);
+    Value piece = e.select(split.balanced, e.sub(part, split.firstPart),
+                           e.sub(unit, split.begin));
+    slot = e.select(direct, e.i32(-1), emitSlot(k, split, piece));
+
+    Request request_ = k.readRequest(k.request);
+    Value perUnit = k.tilesPerUnit();
+    Value skipped = e.mul(e.sub(unit, split.begin), perUnit);
+    Value count = e.min(e.mul(e.sub(unitEnd, unit), perUnit),
+                        e.sub(request_.tiles, skipped));
+    Value firstTile = e.add(request_.firstTile, skipped);
+    k.firstQuery = e.add(request_.length, -int64_t(k.op.getQLen()));
+    k.keyEnd =
+        e.min(request_.length, e.mul(e.add(firstTile, count), k.kvTile()));
+    result = emitPiece(stream, tiles, firstTile, count, request_.firstToken);
+    Value done = e.equal(unitEnd, split.end);
+    Value next = e.select(done, e.add(k.request, 1), k.request);
+    scf::YieldOp::create(e.b, e.loc, ValueRange{unitEnd, next});
+    return result;
+  }
+
+  Kernel &k;
+  Emitter &e;
+  SharedMemory layout;
+  Value shared;
+  MmaGeometry geometry;
+  DenseMap<Value, Fragment> fragments;
+  Value stage, slot;
+  /// Weights have been stored that not every warp may see yet.
+  bool weightsPending = false;
+};
+
+/// What the kernel table needs, as a dictionary on the function.
+void attachFacts(LLVM::LLVMFuncOp func, Kernel &k, int64_t sharedBytes) {
+  Builder b(func.getContext());
+  tile::KernelOp op = k.op;
+  int64_t flags = (op.getCausal() ? ATTN_KERNEL_CAUSAL : 0) |
+                  (op.getSinks() ? ATTN_KERNEL_SINKS : 0) |
+                  (k.cache.getVInK() ? ATTN_KERNEL_V_IN_K : 0) |
+                  (op.getScoreMod() ? ATTN_KERNEL_SCORE_MOD : 0);
+  int64_t heads = k.cache.getHeads();
+  SmallVector<NamedAttribute> list;
+  auto set = [&](StringRef name, int64_t value) {
+    list.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
+  };
+  set("combine_blocks", heads * llvm::divideCeil(k.rows(), kCombineRows));
+  set("combine_threads", kCombineRows * kWarp);
+  set("ctas_per_sm", k.schedule.getCtasPerSm());
+  set("dtype", k.element().isBF16() ? ATTN_BF16 : ATTN_F16);
+  set("flags", flags);
+  set("k_dim", k.cache.getK());
+  set("kv_heads", heads);
+  set("kv_tile", k.kvTile());
+  set("plan_threads", kPlanThreads);
+  set("q_heads", k.queryHeads());
+  set("q_len", op.getQLen());
+  set("row_blocks", llvm::divideCeil(k.rows(), k.schedule.getRows()));
+  set("shared_bytes", sharedBytes);
+  set("threads", k.threads());
+  set("v_dim", k.cache.getV());
+  set("window", op.getWindow());
+  list.push_back(b.getNamedAttr("scale", op.getScaleAttr()));
+  list.push_back(b.getNamedAttr("softcap", op.getSoftcapAttr()));
+  func->setAttr(kGPUKernelAttrName, b.getDictionaryAttr(list));
+}
+
+/// The one stream of a decode kernel; null, after an error, without it.
+tile::StreamOp findStream(tile::KernelOp op) {
+  tile::StreamOp stream;
+  for (Operation &inner : op.getBody().front()) {
+    if (!isa<tile::StreamOp, tile::PartialsOp>(inner))
+      continue;
+    if (stream || isa<tile::PartialsOp>(inner))
+      return inner.emitOpError("is not the one stream that a decode kernel "
+                               "has"),
+             nullptr;
+    stream = cast<tile::StreamOp>(inner);
+  }
+  if (!stream)
+    return op.emitOpError("streams nothing"), nullptr;
+  for (Value init : stream.getInits())
+    if (!init.getDefiningOp<tile::ConstantOp>())
+      return stream.emitOpError("starts from something else than constants"),
+             nullptr;
+  return stream;
+}
+} // namespace
+
+LogicalResult attn::nvvm::lowerDecode(tile::KernelOp decode,
+                                      bool dependentLaunch) {
+  tile::StreamOp stream = findStream(decode);
+  if (!stream)
+    return failure();
+  OpBuilder b(decode);
+  Kernel k(b, decode);
+  auto [func, args] = createKernel(b, decode.getLoc(), decode.getSymName(),
+                                   sizeof(attn_gpu_args), k.threads(),
+                                   k.schedule.getCtasPerSm());
+  k.args = args;
+  if (dependentLaunch)
+    k.e.waitForPredecessor();
+  DecodeKernel kernel(k);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    if (failed(kernel.run(stream))) {
+      func.erase();
+      return failure();
+    }
+  }
+  if (dependentLaunch)
+    k.e.launchDependents();
+  LLVM::ReturnOp::create(b, decode.getLoc(), ValueRange{});
+  attachFacts(func, k, kernel.layout.bytes);
+  return success();
+}

@@ -1,0 +1,147 @@
+//===- Products.cpp - The two products, by mma.sync -------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Products.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvvm;
+
+namespace {
+
+/// Operands of mma.sync out of swizzled matrices: which row and chunk this lane
+/// hands ldmatrix.
+struct Operands {
+  Emitter &e;
+  Value lane;
+
+  /// A: rows `row` to + 16, columns 16 `step` to + 16. Lanes 0-15 hand the rows
+  /// of the left half, 16-31 those of the right one.
+  SmallVector<Value> a(const SharedLayout &layout, Value base, int64_t row,
+                       int64_t step) {
+    Value at = emitChunk(e, layout, base, e.rem(lane, 16), e.div(lane, 16), row,
+                         2 * step);
+    return e.loadMatrices(at, 4, /*transposed=*/false);
+  }
+
+  /// B from rows that are its columns (K's tokens): `blocks` (1 or 2) times 8
+  /// rows from `first + row` on, columns 16 `step` to + 16; two registers a
+  /// block.
+  SmallVector<Value> bFromRows(const SharedLayout &layout, Value base,
+                               Value first, int64_t row, int64_t blocks,
+                               int64_t step) {
+    Value r = e.add(first, e.rem(lane, 8));
+    if (blocks == 2)
+      r = e.add(r, e.mul(e.div(lane, 16), 8));
+    Value at =
+        emitChunk(e, layout, base, r, e.rem(e.div(lane, 8), 2), row, 2 * step);
+    return e.loadMatrices(at, 2 * blocks, /*transposed=*/false);
+  }
+
+  /// B from rows that are its rows (V's tokens): 16 rows from `row` on, two
+  /// blocks of 8 columns from chunk `first + chunk` on; two registers a block.
+  SmallVector<Value> bFromColumns(const SharedLayout &layout, Value base,
+                                  int64_t row, Value first, int64_t chunk) {
+    Value c = e.add(first, e.div(lane, 16));
+    Value at = emitChunk(e, layout, base, e.rem(lane, 16), c, row, chunk);
+    return e.loadMatrices(at, 4, /*transposed=*/true);
+  }
+};
+
+/// The four values of block (row block, column block), replaced by `mma`.
+void multiply(Emitter &e, Fragment &acc, int64_t at, ArrayRef<Value> a,
+              ArrayRef<Value> b, Type element) {
+  SmallVector<Value> sum =
+      e.mma(a, b, ArrayRef<Value>(acc).slice(at, 4), element);
+  llvm::copy(sum, acc.begin() + at);
+}
+} // namespace
+
+Fragment attn::nvvm::emitDot(MmaGeometry &geometry, const SharedMemory &layout,
+                             Value shared, Value stage) {
+  Kernel &k = geometry.k;
+  Emitter &e = k.e;
+  Operands operands{e, k.lane};
+  int64_t blocks = geometry.scoreBlocks();
+  Fragment scores(geometry.rowBlocks() * blocks * 4, e.f32(0));
+  Value query = e.ptr(shared, layout.queryOffset);
+  Value firstToken = e.mul(k.warp, blocks * 8);
+  for (int64_t step = 0; step < k.cache.getK() / 16; ++step) {
+    SmallVector<SmallVector<Value>> a;
+    for (int64_t m = 0; m < geometry.rowBlocks(); ++m)
+      a.push_back(operands.a(layout.query, query, m * 16, step));
+    for (int64_t n = 0; n < blocks; n += 2) {
+      int64_t count = std::min<int64_t>(2, blocks - n);
+      SmallVector<Value> b =
+          operands.bFromRows(layout.key, stage, firstToken, n * 8, count, step);
+      for (int64_t m = 0; m < geometry.rowBlocks(); ++m)
+        for (int64_t i = 0; i < count; ++i)
+          multiply(e, scores, (m * blocks + n + i) * 4, a[m],
+                   ArrayRef<Value>(b).slice(2 * i, 2), k.element());
+    }
+  }
+  return scores;
+}
+
+/// The accumulator times alpha; as it is where no row of the warp moved, which
+/// lazy rescaling makes the rule.
+static Fragment rescale(MmaGeometry &geometry, const Fragment &acc,
+                        const Fragment &alpha) {
+  Emitter &e = geometry.e;
+  Value moved;
+  for (Value factor : alpha) {
+    Value differs = arith::CmpFOp::create(e.b, e.loc, arith::CmpFPredicate::UNE,
+                                          factor, e.f32(1));
+    moved = moved ? arith::OrIOp::create(e.b, e.loc, moved, differs) : differs;
+  }
+  SmallVector<Type> types(acc.size(), e.f32());
+  auto op = scf::IfOp::create(e.b, e.loc, types, e.anyLane(moved), true);
+  OpBuilder::InsertionGuard guard(e.b);
+  e.b.setInsertionPointToStart(op.thenBlock());
+  SmallVector<Value> scaled;
+  for (auto [i, value] : llvm::enumerate(acc))
+    scaled.push_back(arith::MulFOp::create(
+        e.b, e.loc, value, alpha[geometry.rowOf(i, acc.size())]));
+  scf::YieldOp::create(e.b, e.loc, scaled);
+  e.b.setInsertionPointToStart(op.elseBlock());
+  scf::YieldOp::create(e.b, e.loc, acc);
+  return Fragment(op.getResults());
+}
+
+Fragment attn::nvvm::emitDotAcc(MmaGeometry &geometry,
+                                const SharedMemory &layout, Value shared,
+                                Value stage, const Fragment &acc,
+                                const Fragment &alpha) {
+  Kernel &k = geometry.k;
+  Emitter &e = k.e;
+  Operands operands{e, k.lane};
+  int64_t blocks = geometry.outputBlocks();
+  Fragment out = rescale(geometry, acc, alpha);
+  Value weights = e.ptr(shared, layout.weightsOffset);
+  Value values = e.ptr(stage, layout.valueInStage);
+  Value firstChunk = e.mul(k.warp, blocks);
+  // Whole groups of the swizzle: the warp's columns begin a matrix of their
+  // own.
+  if (blocks % (layout.value.mask + 1) == 0) {
+    values = e.ptr(values, e.mul(firstChunk, 16));
+    firstChunk = e.i32(0);
+  }
+  for (int64_t step = 0; step < k.kvTile() / 16; ++step) {
+    SmallVector<SmallVector<Value>> a;
+    for (int64_t m = 0; m < geometry.rowBlocks(); ++m)
+      a.push_back(operands.a(layout.weights, weights, m * 16, step));
+    for (int64_t n = 0; n < blocks; n += 2) {
+      SmallVector<Value> b =
+          operands.bFromColumns(layout.value, values, step * 16, firstChunk, n);
+      for (int64_t m = 0; m < geometry.rowBlocks(); ++m)
+        for (int64_t i = 0; i < 2; ++i)
+          multiply(e, out, (m * blocks + n + i) * 4, a[m],
+                   ArrayRef<Value>(b).slice(2 * i, 2), k.element());
+    }
+  }
+  return out;
+}

@@ -1,0 +1,62 @@
+//===- SharedMemory.cpp - A decode CTA's shared memory ----------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SharedMemory.h"
+#include "attn/Conversion/TileToNVVM/TileToNVVM.h"
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+using namespace attn;
+using namespace attn::nvvm;
+
+Value attn::nvvm::emitSharedMemory(Kernel &k) {
+  Emitter &e = k.e;
+  auto module = k.op->getParentOfType<ModuleOp>();
+  auto global = module.lookupSymbol<LLVM::GlobalOp>(kSharedMemoryName);
+  if (!global) {
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPointToStart(module.getBody());
+    // Of no size: launches say how much there is.
+    global = LLVM::GlobalOp::create(
+        e.b, e.loc, LLVM::LLVMArrayType::get(e.b.getI8Type(), 0),
+        /*isConstant=*/false, LLVM::Linkage::External, kSharedMemoryName,
+        Attribute(), /*alignment=*/1024, Shared);
+  }
+  return LLVM::AddressOfOp::create(e.b, e.loc, global);
+}
+
+void attn::nvvm::emitCopyRows(
+    Kernel &k, const SharedLayout &layout, Value shared, int64_t rows,
+    int64_t columns, function_ref<std::pair<Value, Value>(Value)> row) {
+  Emitter &e = k.e;
+  // The chunks that a swizzle permutes among themselves: 128 bytes of a row for
+  // most widths.
+  int64_t perRow = layout.mask + 1, chunks = columns / kChunk;
+  int64_t pass = k.threads() / perRow;
+  Value first = e.div(k.thread, perRow), chunk = e.rem(k.thread, perRow);
+  for (int64_t start = 0; start < rows; start += pass) {
+    Value r = e.add(first, start);
+    auto copy = [&] {
+      auto [source, valid] = row(r);
+      Value from = e.ptr(source, e.mul(chunk, 16));
+      Value to = emitChunk(e, layout, shared, r, chunk);
+      for (int64_t c = 0; c < chunks; c += perRow) {
+        auto one = [&, source = from, valid = valid] {
+          e.copyAsync(e.ptr(to, c * 16), e.ptr(source, c * 16), valid);
+        };
+        if (c + perRow <= chunks)
+          one();
+        else
+          e.ifThen(e.less(chunk, chunks - c), one);
+      }
+    };
+    if (start + pass <= rows)
+      copy();
+    else
+      e.ifThen(e.less(r, rows), copy);
+  }
+}

@@ -1,0 +1,83 @@
+//===- TileToNVVM.cpp - The pass convert-tile-to-nvvm -----------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Conversion/TileToNVVM/TileToNVVM.h"
+#include "Kernel.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+namespace attn {
+#define GEN_PASS_DEF_CONVERTTILETONVVM
+#include "attn/Conversion/TileToNVVM/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+namespace {
+
+/// What the form mma_sync cannot do.
+LogicalResult check(tile::KernelOp op) {
+  tile::GPUScheduleAttr schedule = op.getGpuScheduleAttr();
+  if (!schedule)
+    return op.emitOpError("has no gpu_schedule; run attn-select-gpu-schedule "
+                          "before convert-attn-to-tile");
+  tile::CacheAttr cache = op.getCache();
+  if (cache.getElement().isF32())
+    return op.emitOpError("has a cache of f32; mma.sync multiplies bf16 and "
+                          "f16 only");
+  if (cache.getLayout() != tile::CacheLayout::Row)
+    return op.emitOpError("has a cache in the own layout, which is for CPUs; "
+                          "GPUs read layout = row");
+  if (cache.getK() % 16 || cache.getV() % 16)
+    return op.emitOpError("widths of K and V must be multiples of 16, got ")
+           << cache.getK() << " and " << cache.getV();
+  if (cache.getV() % (16 * schedule.getWarps()))
+    return op.emitOpError("has ")
+           << schedule.getWarps() << " warps, which do not share V's "
+           << cache.getV() << " columns in groups of 16";
+  return success();
+}
+
+struct ConvertTileToNVVMPass
+    : attn::impl::ConvertTileToNVVMBase<ConvertTileToNVVMPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (failed(lower()))
+      signalPassFailure();
+  }
+
+  LogicalResult lower() {
+    SymbolTable symbols(getOperation());
+    SmallVector<tile::KernelOp> kernels(
+        getOperation().getOps<tile::KernelOp>());
+    for (tile::KernelOp kernel : kernels) {
+      if (failed(check(kernel)))
+        return failure();
+      StringRef name = kernel.getSymName();
+      bool isCombine = name.consume_back("_combine");
+      if (isCombine != kernel.getCombine() ||
+          (isCombine && !symbols.lookup(name)))
+        return kernel.emitOpError("merges alone; the NVVM target merges what "
+                                  "its own decode kernels split");
+    }
+    for (tile::KernelOp kernel : kernels) {
+      if (kernel.getCombine()) {
+        if (failed(nvvm::lowerCombine(kernel, dependentLaunch)))
+          return failure();
+      } else {
+        if (failed(nvvm::lowerPlan(kernel, dependentLaunch)) ||
+            failed(nvvm::lowerDecode(kernel, dependentLaunch)))
+          return failure();
+        ++numKernels;
+      }
+      kernel.erase();
+    }
+    return success();
+  }
+};
+} // namespace
