@@ -15,6 +15,7 @@
 #include "attn/Dialect/Tile/IR/Tile.h"
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 #include "attn/Pipelines/CPUPipeline.h"
+#include "attn/Pipelines/GPUPipeline.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -43,4 +44,5 @@ void attn::registerPasses() {
   tile::registerTileExpand();
   registerEmulateX86Passes();
   registerPipelines();
+  registerGPUPipelines();
 }

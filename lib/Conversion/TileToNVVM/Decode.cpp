@@ -147,6 +147,11 @@ struct DecodeKernel {
       return success();
     }
     if (auto dot = dyn_cast<tile::DotAccOp>(op)) {
+      auto weights = cast<tile::TileType>(dot.getP().getType());
+      if (weights.getElementType() != k.element())
+        return dot.emitOpError("multiplies weights of ")
+               << weights.getElementType()
+               << "; mma.sync takes those of the cache's type";
       if (weightsPending)
         e.barrier();
       weightsPending = false;

@@ -14,7 +14,7 @@ func.func @tensors(%q: tensor<1x1x8x64xf32>, %k: tensor<1x9x8x64xf32>) -> tensor
 
 !cache = !attn.kv_cache<heads = 8, parts = [k : 64, v : 64], f32, page = 64>
 func.func @no_schedule(%q: tensor<?x1x8x64xf32>, %c: !cache) -> tensor<?x1x8x64xf32> {
-  // expected-error @+1 {{has no tile.schedule; run attn-select-cpu-schedule first}}
+  // expected-error @+1 {{has no tile.schedule; run attn-select-cpu-schedule or attn-select-gpu-schedule first}}
   %o = attn.attend %q, %c {heads = #attn.heads<q = 8, kv = 8>, scale = 0.125 : f32}
      : (tensor<?x1x8x64xf32>, !cache) -> tensor<?x1x8x64xf32>
   return %o : tensor<?x1x8x64xf32>

@@ -82,6 +82,40 @@ func.func private @s5_dpbf16() attributes {a = #tile.schedule<engine = dpbf16, v
 // -----
 
 //===----------------------------------------------------------------------===//
+// #tile.gpu_schedule
+//===----------------------------------------------------------------------===//
+
+// expected-error @+1 {{warps must be 1 to 16, got 17}}
+func.func private @g1() attributes {a = #tile.gpu_schedule<form = mma_sync, warps = 17, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>}
+
+// -----
+
+// expected-error @+1 {{rows must be 16, 32, 48 or 64, got 24}}
+func.func private @g2() attributes {a = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 24, kv_tile = 64, stages = 3, ctas_per_sm = 2>}
+
+// -----
+
+// expected-error @+1 {{kv_tile must be a multiple of 16 and of 8 a warp, and at most 32 a warp, got 48 for 4 warps}}
+func.func private @g3_warps() attributes {a = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 48, stages = 3, ctas_per_sm = 2>}
+
+// -----
+
+// expected-error @+1 {{and at most 32 a warp, got 64 for 1 warps}}
+func.func private @g3_most() attributes {a = #tile.gpu_schedule<form = mma_sync, warps = 1, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>}
+
+// -----
+
+// expected-error @+1 {{stages must be 2 to 8, got 1}}
+func.func private @g4() attributes {a = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 1, ctas_per_sm = 2>}
+
+// -----
+
+// expected-error @+1 {{ctas_per_sm must be positive, got 0}}
+func.func private @g5() attributes {a = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 0>}
+
+// -----
+
+//===----------------------------------------------------------------------===//
 // !tile.tile
 //===----------------------------------------------------------------------===//
 

@@ -52,6 +52,14 @@ int64_t registers(const Shape &s, int64_t rows, int64_t warps, int64_t tile) {
   return rows * (s.v + tile) / threads + rows / 2 + 72;
 }
 
+int residentCTAs(const NVVMArch &arch, const Shape &s, int64_t rows,
+                 int64_t warps, int64_t tile, int sharedBytes) {
+  return getOccupancy(arch, {static_cast<int>(32 * warps),
+                             static_cast<int>(registers(s, rows, warps, tile)),
+                             sharedBytes})
+      .ctas;
+}
+
 /// The schedule with the most bytes in flight on an SM that fits it, and of
 /// those the one with the most CTAs, which hide each other's softmax.
 std::optional<tile::GPUScheduleAttr>
@@ -79,7 +87,8 @@ choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s) {
         int64_t bytes = sharedBytes(s, rows, warps, tile, stages);
         if (bytes > arch.maxSharedPerCTA)
           continue;
-        int64_t ctas = std::min<int64_t>(arch.sharedPerSM / (bytes + 1024), 4);
+        int64_t ctas = std::min(4, residentCTAs(arch, s, rows, warps, tile,
+                                                static_cast<int>(bytes)));
         int64_t inFlight =
             ctas * (stages - 1) * tile * 2 * (s.k + (s.latent ? 0 : s.v));
         if (inFlight > flight) {

@@ -1,0 +1,74 @@
+// RUN: attn-opt %s --convert-tile-to-nvvm --split-input-file --verify-diagnostics
+
+// What the NVVM target refuses, and why; the kernel stays as it was.
+
+// expected-error @+1 {{has no gpu_schedule; run attn-select-gpu-schedule before convert-attn-to-tile}}
+tile.kernel @no_schedule attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = f16, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+// expected-error @+1 {{has a cache of f32; mma.sync multiplies bf16 and f16 only}}
+tile.kernel @f32 attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = f32, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+}
+
+// -----
+
+// expected-error @+1 {{has a cache in the own layout, which is for CPUs; GPUs read layout = row}}
+tile.kernel @own attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = own, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+}
+
+// -----
+
+// expected-error @+1 {{widths of K and V must be multiples of 16, got 64 and 72}}
+tile.kernel @width attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 72, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+}
+
+// -----
+
+// expected-error @+1 {{has 4 warps, which do not share V's 80 columns in groups of 16}}
+tile.kernel @warps attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 80, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+}
+
+// -----
+
+// expected-error @+1 {{merges alone; the NVVM target merges what its own decode kernels split}}
+tile.kernel @merge attributes {combine, group = 1 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+}
+
+// -----
+
+// expected-error @+1 {{streams nothing}}
+tile.kernel @empty attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+}
+
+// -----
+
+tile.kernel @weights attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+  %q = tile.query : !tile.tile<4x64xbf16>
+  %a0 = tile.constant 0.0 : !tile.tile<4x64xf32>
+  %m0 = tile.constant 0.0 : !tile.tile<4x1xf32>
+  %r:2 = tile.stream (%k, %v) : (!tile.tile<64x64xbf16>, !tile.tile<64x64xbf16>)
+      iter(%a = %a0, %m = %m0) : (!tile.tile<4x64xf32>, !tile.tile<4x1xf32>) {
+    %s = tile.dot %q, %k : (!tile.tile<4x64xbf16>, !tile.tile<64x64xbf16>) -> !tile.tile<4x64xf32>
+    // expected-error @+1 {{multiplies weights of 'f32'; mma.sync takes those of the cache's type}}
+    %a1 = tile.dot_acc %s, %v, %a, %m : (!tile.tile<4x64xf32>, !tile.tile<64x64xbf16>, !tile.tile<4x64xf32>, !tile.tile<4x1xf32>) -> !tile.tile<4x64xf32>
+    tile.yield %a1, %m : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+  }
+  tile.store %r#0, %r#1 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+}

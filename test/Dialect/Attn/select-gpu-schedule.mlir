@@ -1,0 +1,66 @@
+// RUN: attn-opt %s --attn-select-gpu-schedule=chip=sm_90 --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,SM90
+// RUN: attn-opt %s --attn-select-gpu-schedule=chip=sm_86 --split-input-file --verify-diagnostics | FileCheck %s --check-prefixes=CHECK,SM86
+
+// Four warps where V's columns can be shared by four; as few rows as there are;
+// what is in flight follows the shared memory.
+
+// CHECK-LABEL: func @gqa
+// SM90: tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 32, stages = 4, ctas_per_sm = 3>
+// SM86: tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 32, stages = 4, ctas_per_sm = 1>
+!gqa = !attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 64>
+func.func @gqa(%q: tensor<?x1x64x128xbf16>, %c: !gqa) -> tensor<?x1x64x128xbf16> {
+  %o = attn.attend %q, %c {heads = #attn.heads<q = 64, kv = 8>, scale = 0.125 : f32}
+     : (tensor<?x1x64x128xbf16>, !gqa) -> tensor<?x1x64x128xbf16>
+  return %o : tensor<?x1x64x128xbf16>
+}
+
+// -----
+
+// 80 columns are five groups of 16: five warps, and tiles that five share.
+
+// CHECK-LABEL: func @d80
+// CHECK: warps = 5, rows = 16, kv_tile = 80
+!d80 = !attn.kv_cache<heads = 2, parts = [k : 80, v : 80], f16, page = ?>
+func.func @d80(%q: tensor<?x1x8x80xf16>, %c: !d80) -> tensor<?x1x8x80xf16> {
+  %o = attn.attend %q, %c {heads = #attn.heads<q = 8, kv = 2>, scale = 0.125 : f32}
+     : (tensor<?x1x8x80xf16>, !d80) -> tensor<?x1x8x80xf16>
+  return %o : tensor<?x1x8x80xf16>
+}
+
+// -----
+
+// A latent accumulator fills the registers: 32 rows a CTA at most.
+
+// CHECK-LABEL: func @mla
+// SM90: warps = 4, rows = 32,
+// SM86: warps = 4, rows = 16,
+!mla = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+func.func @mla(%q: tensor<?x1x128x576xbf16>, %c: !mla) -> tensor<?x1x128x512xbf16> {
+  %o = attn.attend %q, %c {heads = #attn.heads<q = 128, kv = 1>, scale = 0.07 : f32}
+     : (tensor<?x1x128x576xbf16>, !mla) -> tensor<?x1x128x512xbf16>
+  return %o : tensor<?x1x128x512xbf16>
+}
+
+// -----
+
+// A schedule that is there stays.
+
+// CHECK-LABEL: func @by_hand
+// CHECK: tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 2, rows = 16, kv_tile = 16, stages = 2, ctas_per_sm = 1>
+!hand = !attn.kv_cache<heads = 8, parts = [k : 64, v : 64], bf16, page = 64>
+func.func @by_hand(%q: tensor<?x1x8x64xbf16>, %c: !hand) -> tensor<?x1x8x64xbf16> {
+  %o = attn.attend %q, %c {heads = #attn.heads<q = 8, kv = 8>, scale = 0.125 : f32,
+      tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 2, rows = 16, kv_tile = 16, stages = 2, ctas_per_sm = 1>}
+     : (tensor<?x1x8x64xbf16>, !hand) -> tensor<?x1x8x64xbf16>
+  return %o : tensor<?x1x8x64xbf16>
+}
+
+// -----
+
+!odd = !attn.kv_cache<heads = 8, parts = [k : 72, v : 72], bf16, page = 64>
+func.func @odd_width(%q: tensor<?x1x8x72xbf16>, %c: !odd) -> tensor<?x1x8x72xbf16> {
+  // expected-error @+1 {{has K of 72 and V of 72 columns; GPU kernels take multiples of 16}}
+  %o = attn.attend %q, %c {heads = #attn.heads<q = 8, kv = 8>, scale = 0.125 : f32}
+     : (tensor<?x1x8x72xbf16>, !odd) -> tensor<?x1x8x72xbf16>
+  return %o : tensor<?x1x8x72xbf16>
+}
