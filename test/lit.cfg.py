@@ -33,9 +33,10 @@ for tool in ("attn-import", "attn-run", "attnc", "attn-bench", "attn-advise"):
 # `REQUIRES: mlir-opt`: LLVM's own is there, to load the plugin into.
 if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-opt")):
     config.available_features.add("mlir-opt")
-# `REQUIRES: cc`: a C compiler, for the examples.
-if shutil.which("cc"):
-    config.available_features.add("cc")
+# `REQUIRES: cc`: a C compiler, for the examples; cmake for packs.
+for program in ("cc", "cmake"):
+    if shutil.which(program):
+        config.available_features.add(program)
 
 
 def host_isa():

@@ -84,9 +84,48 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       .run(module, mam);
 }
 
-llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-attn::compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
-                    CPUOutput output) {
+static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+emit(llvm::Module &module, llvm::TargetMachine &machine, CPUOutput output) {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  if (output == CPUOutput::LLVMIR) {
+    module.print(stream, nullptr);
+  } else {
+    llvm::legacy::PassManager codegen;
+    auto type = output == CPUOutput::Object
+                    ? llvm::CodeGenFileType::ObjectFile
+                    : llvm::CodeGenFileType::AssemblyFile;
+    if (machine.addPassesToEmitFile(codegen, stream, nullptr, type))
+      return makeError("the target cannot emit this kind of file");
+    codegen.run(module);
+  }
+  return std::make_unique<llvm::SmallVectorMemoryBuffer>(
+      std::move(bytes), "attn-kernels", /*RequiresNullTerminator=*/false);
+}
+
+/// Makes the kernels what they are in this output: private to a module that
+/// holds their table, else hidden symbols that carry the level's name.
+static void finishKernels(llvm::Module &module,
+                          llvm::MutableArrayRef<CPUKernel> kernels,
+                          CPULevel level, bool withTable) {
+  for (CPUKernel &kernel : kernels)
+    for (std::string *symbol : {&kernel.kernel, &kernel.combine}) {
+      if (symbol->empty())
+        continue;
+      llvm::Function *function = module.getFunction(*symbol);
+      if (withTable) {
+        function->setLinkage(llvm::GlobalValue::InternalLinkage);
+        continue;
+      }
+      function->setVisibility(llvm::GlobalValue::HiddenVisibility);
+      *symbol += ("_" + cpuLevelName(level)).str();
+      function->setName(*symbol);
+    }
+}
+
+static llvm::Expected<CPUKernels> compile(mlir::ModuleOp module,
+                                          const CPUCompileOptions &options,
+                                          CPUOutput output, bool withTable) {
   CPUPipelineOptions pipeline;
   pipeline.isa = cpuLevelName(options.level).str();
   for (const std::string &feature : featuresToEmulate(options))
@@ -96,8 +135,12 @@ attn::compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
   if (mlir::failed(pm.run(module)))
     return makeError("the kernels could not be lowered (see the diagnostics)");
 
-  llvm::SmallVector<KernelFacts> kernels = collectKernels(module);
-  if (kernels.empty())
+  // What the code needs once the rest is emulated.
+  CPULevel level = options.emulate ? std::min(options.level, options.hostLevel)
+                                   : options.level;
+  CPUKernels result;
+  result.kernels = collectKernels(module, level, !pipeline.emulate.empty());
+  if (result.kernels.empty())
     return makeError(
         "the module holds no kernel: no attn.attend or attn.merge");
   mlir::registerBuiltinDialectTranslation(*module->getContext());
@@ -107,11 +150,9 @@ attn::compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
       mlir::translateModuleToLLVMIR(module, context, "attn");
   if (!llvmModule)
     return makeError("translation to LLVM IR failed (see the diagnostics)");
-  bool emulated = !pipeline.emulate.empty();
-  // What the code needs once the rest is emulated.
-  CPULevel level = options.emulate ? std::min(options.level, options.hostLevel)
-                                   : options.level;
-  addKernelTable(*llvmModule, kernels, level, emulated);
+  if (withTable)
+    addKernelTable(*llvmModule, result.kernels);
+  finishKernels(*llvmModule, result.kernels, level, withTable);
 
   auto machine = createTargetMachine(level);
   if (!machine)
@@ -123,20 +164,37 @@ attn::compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
   llvmModule->setTargetTriple((*machine)->getTargetTriple());
   llvmModule->setDataLayout((*machine)->createDataLayout());
   optimize(*llvmModule, **machine);
+  auto code = emit(*llvmModule, **machine, output);
+  if (!code)
+    return code.takeError();
+  result.code = std::move(*code);
+  return result;
+}
 
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  if (output == CPUOutput::LLVMIR) {
-    llvmModule->print(stream, nullptr);
-  } else {
-    llvm::legacy::PassManager codegen;
-    auto type = output == CPUOutput::Object
-                    ? llvm::CodeGenFileType::ObjectFile
-                    : llvm::CodeGenFileType::AssemblyFile;
-    if ((*machine)->addPassesToEmitFile(codegen, stream, nullptr, type))
-      return makeError("the target cannot emit this kind of file");
-    codegen.run(*llvmModule);
-  }
-  return std::make_unique<llvm::SmallVectorMemoryBuffer>(
-      std::move(bytes), "attn-kernels", /*RequiresNullTerminator=*/false);
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+attn::compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
+                    CPUOutput output) {
+  auto result = compile(module, options, output, /*withTable=*/true);
+  if (!result)
+    return result.takeError();
+  return std::move(result->code);
+}
+
+llvm::Expected<CPUKernels>
+attn::compileKernelsForCPU(mlir::ModuleOp module,
+                           const CPUCompileOptions &options, CPUOutput output) {
+  return compile(module, options, output, /*withTable=*/false);
+}
+
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+attn::compileKernelTable(llvm::ArrayRef<CPUKernel> kernels) {
+  auto machine = createTargetMachine(CPULevel::AVX2);
+  if (!machine)
+    return machine.takeError();
+  llvm::LLVMContext context;
+  llvm::Module module("attn-table", context);
+  module.setTargetTriple((*machine)->getTargetTriple());
+  module.setDataLayout((*machine)->createDataLayout());
+  addKernelTable(module, kernels);
+  return emit(module, **machine, CPUOutput::Object);
 }

@@ -29,29 +29,85 @@ static_assert(offsetof(attn_kernel_desc, kernel) == 80);
 static_assert(offsetof(attn_kernel_desc, combine) == 88);
 static_assert(sizeof(attn_kernel_desc) == 96);
 
-llvm::SmallVector<KernelFacts> attn::collectKernels(mlir::ModuleOp module) {
-  llvm::SmallVector<KernelFacts> kernels;
+namespace {
+/// A lowered function and its facts (the `attn.kernel` dictionary).
+struct Function {
+  std::string name;
+  mlir::DictionaryAttr facts;
+
+  int64_t getInt(llvm::StringRef fact) const {
+    return mlir::cast<mlir::IntegerAttr>(facts.get(fact)).getInt();
+  }
+  float getFloat(llvm::StringRef fact) const {
+    return mlir::cast<mlir::FloatAttr>(facts.get(fact))
+        .getValue()
+        .convertToFloat();
+  }
+};
+} // namespace
+
+static attn_kernel_desc readFacts(const Function &function, CPULevel level,
+                                  bool emulated) {
+  attn_kernel_desc desc = {};
+  auto number = [&](llvm::StringRef fact) {
+    return static_cast<int32_t>(function.getInt(fact));
+  };
+  desc.struct_size = sizeof desc;
+  desc.flags = static_cast<uint32_t>(function.getInt("flags"));
+  if (emulated)
+    desc.flags |= ATTN_KERNEL_EMULATED;
+  desc.isa = static_cast<int32_t>(level);
+  desc.dtype = number("dtype");
+  desc.layout = number("layout");
+  desc.q_heads = number("q_heads");
+  desc.kv_heads = number("kv_heads");
+  desc.k_dim = number("k_dim");
+  desc.v_dim = number("v_dim");
+  desc.q_len = number("q_len");
+  desc.kv_tile = number("kv_tile");
+  desc.page_multiple = number("page_multiple");
+  desc.window = function.getInt("window");
+  desc.scale = function.getFloat("scale");
+  desc.softcap = function.getFloat("softcap");
+  desc.scratch_bytes = function.getInt("scratch_bytes");
+  return desc;
+}
+
+std::vector<CPUKernel> attn::collectKernels(mlir::ModuleOp module,
+                                            CPULevel level, bool emulated) {
+  llvm::SmallVector<Function> functions;
   module.walk([&](mlir::Operation *op) {
     if (auto facts = op->getAttrOfType<mlir::DictionaryAttr>(kKernelAttrName))
-      kernels.push_back(
+      functions.push_back(
           {mlir::cast<mlir::SymbolOpInterface>(op).getName().str(), facts});
   });
+  auto find = [&](const std::string &name) {
+    return llvm::find_if(functions,
+                         [&](const Function &f) { return f.name == name; });
+  };
+  std::vector<CPUKernel> kernels;
+  for (const Function &function : functions) {
+    bool merges = function.getInt("combine");
+    llvm::StringRef name = function.name;
+    // A combine function that belongs to a kernel is in that kernel's row.
+    if (merges && name.consume_back("_combine") &&
+        find(name.str()) != functions.end())
+      continue;
+    CPUKernel kernel{readFacts(function, level, emulated), function.name,
+                     merges ? "" : function.name, merges ? function.name : ""};
+    if (auto *other = find(function.name + "_combine");
+        !merges && other != functions.end()) {
+      kernel.combine = other->name;
+      kernel.facts.scratch_bytes =
+          std::max(kernel.facts.scratch_bytes, other->getInt("scratch_bytes"));
+    }
+    kernels.push_back(std::move(kernel));
+  }
   return kernels;
 }
 
-static int64_t intFact(const KernelFacts &kernel, llvm::StringRef name) {
-  return mlir::cast<mlir::IntegerAttr>(kernel.facts.get(name)).getInt();
-}
-
-static float floatFact(const KernelFacts &kernel, llvm::StringRef name) {
-  return mlir::cast<mlir::FloatAttr>(kernel.facts.get(name))
-      .getValue()
-      .convertToFloat();
-}
-
 void attn::addKernelTable(llvm::Module &module,
-                          llvm::ArrayRef<KernelFacts> kernels, CPULevel level,
-                          bool emulated) {
+                          llvm::ArrayRef<CPUKernel> kernels) {
   llvm::LLVMContext &ctx = module.getContext();
   llvm::IRBuilder<> b(ctx);
   llvm::Type *i32 = b.getInt32Ty(), *i64 = b.getInt64Ty();
@@ -60,53 +116,34 @@ void attn::addKernelTable(llvm::Module &module,
   fields.append(10, i32);
   fields.append({i64, f32, f32, i64, ptr, ptr});
   auto *descType = llvm::StructType::get(ctx, fields);
-  llvm::Constant *null = llvm::ConstantPointerNull::get(b.getPtrTy());
-
-  auto find = [&](const std::string &name) {
-    return llvm::find_if(kernels,
-                         [&](const KernelFacts &k) { return k.name == name; });
+  auto function = [&](const std::string &symbol) -> llvm::Constant * {
+    if (symbol.empty())
+      return llvm::ConstantPointerNull::get(b.getPtrTy());
+    if (llvm::Function *known = module.getFunction(symbol))
+      return known;
+    auto *declared = llvm::Function::Create(
+        llvm::FunctionType::get(b.getVoidTy(), /*isVarArg=*/false),
+        llvm::GlobalValue::ExternalLinkage, symbol, module);
+    declared->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    return declared;
   };
   llvm::SmallVector<llvm::Constant *> descs;
-  for (const KernelFacts &kernel : kernels) {
-    bool combine = intFact(kernel, "combine");
-    llvm::StringRef name = kernel.name;
-    // A combine function that belongs to a kernel is in that kernel's row.
-    if (combine && name.consume_back("_combine") &&
-        find(name.str()) != kernels.end())
-      continue;
-    int64_t scratch = intFact(kernel, "scratch_bytes");
-    llvm::Constant *kernelFn = module.getFunction(kernel.name);
-    llvm::Constant *combineFn = kernelFn;
-    if (combine) {
-      kernelFn = null;
-    } else if (auto *other = find(kernel.name + "_combine");
-               other != kernels.end()) {
-      combineFn = module.getFunction(other->name);
-      scratch = std::max(scratch, intFact(*other, "scratch_bytes"));
-    } else {
-      combineFn = null;
-    }
-    uint32_t flags = intFact(kernel, "flags");
-    if (emulated)
-      flags |= ATTN_KERNEL_EMULATED;
+  for (const CPUKernel &kernel : kernels) {
+    const attn_kernel_desc &facts = kernel.facts;
     llvm::SmallVector<llvm::Constant *> values = {
-        b.getInt32(sizeof(attn_kernel_desc)), b.getInt32(flags),
+        b.getInt32(facts.struct_size), b.getInt32(facts.flags),
         b.CreateGlobalString(kernel.name, "attn.name." + kernel.name, 0,
                              &module)};
-    auto addInt = [&](int64_t value) {
+    for (int32_t value : {facts.isa, facts.dtype, facts.layout, facts.q_heads,
+                          facts.kv_heads, facts.k_dim, facts.v_dim, facts.q_len,
+                          facts.kv_tile, facts.page_multiple})
       values.push_back(b.getInt32(static_cast<uint32_t>(value)));
-    };
-    addInt(static_cast<int64_t>(level));
-    for (llvm::StringRef fact :
-         {"dtype", "layout", "q_heads", "kv_heads", "k_dim", "v_dim", "q_len",
-          "kv_tile", "page_multiple"})
-      addInt(intFact(kernel, fact));
-    values.push_back(b.getInt64(intFact(kernel, "window")));
-    values.push_back(llvm::ConstantFP::get(f32, floatFact(kernel, "scale")));
-    values.push_back(llvm::ConstantFP::get(f32, floatFact(kernel, "softcap")));
-    values.push_back(b.getInt64(scratch));
-    values.push_back(kernelFn);
-    values.push_back(combineFn);
+    values.push_back(b.getInt64(facts.window));
+    values.push_back(llvm::ConstantFP::get(f32, facts.scale));
+    values.push_back(llvm::ConstantFP::get(f32, facts.softcap));
+    values.push_back(b.getInt64(facts.scratch_bytes));
+    values.push_back(function(kernel.kernel));
+    values.push_back(function(kernel.combine));
     descs.push_back(llvm::ConstantStruct::get(descType, values));
   }
   auto *arrayType = llvm::ArrayType::get(descType, descs.size());
@@ -126,8 +163,4 @@ void attn::addKernelTable(llvm::Module &module,
       llvm::GlobalValue::ExternalLinkage, ATTN_PACK_TABLE_SYMBOL, module);
   b.SetInsertPoint(llvm::BasicBlock::Create(ctx, "entry", getter));
   b.CreateRet(table);
-  // Only the getter is a symbol of the object; kernels are reached through it.
-  for (const KernelFacts &kernel : kernels)
-    module.getFunction(kernel.name)
-        ->setLinkage(llvm::GlobalValue::InternalLinkage);
 }

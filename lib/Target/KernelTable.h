@@ -8,26 +8,21 @@
 #ifndef ATTN_LIB_TARGET_KERNELTABLE_H
 #define ATTN_LIB_TARGET_KERNELTABLE_H
 
-#include "attn/Target/CPUFeatures.h"
+#include "attn/Target/CPUCompiler.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "llvm/ADT/SmallVector.h"
 #include "llvm/IR/Module.h"
 
 namespace attn {
 
-/// A lowered function and its facts (the `attn.kernel` dictionary).
-struct KernelFacts {
-  std::string name;
-  mlir::DictionaryAttr facts;
-};
-
-/// The kernels of a module lowered by convert-tile-to-cpu.
-llvm::SmallVector<KernelFacts> collectKernels(mlir::ModuleOp module);
+/// The kernels of a module lowered by convert-tile-to-cpu; the symbols are the
+/// functions' names. A kernel `x` is paired with its combine function
+/// `x_combine`.
+std::vector<CPUKernel> collectKernels(mlir::ModuleOp module, CPULevel level,
+                                      bool emulated);
 
 /// Adds constant descriptors of `kernels` and the function attn_pack_table that
-/// returns them. A kernel `x` is paired with its combine function `x_combine`.
-void addKernelTable(llvm::Module &module, llvm::ArrayRef<KernelFacts> kernels,
-                    CPULevel level, bool emulated);
+/// returns them. A function that the module lacks is declared, hidden.
+void addKernelTable(llvm::Module &module, llvm::ArrayRef<CPUKernel> kernels);
 
 } // namespace attn
 

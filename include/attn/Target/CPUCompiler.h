@@ -16,6 +16,8 @@
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace llvm::orc {
 class LLJIT;
@@ -41,6 +43,31 @@ enum class CPUOutput { LLVMIR, Assembly, Object };
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 compileForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
               CPUOutput output = CPUOutput::Object);
+
+/// One kernel of a table: facts, and the symbols of its functions.
+struct CPUKernel {
+  attn_kernel_desc facts; ///< the pointers are null
+  std::string name;
+  std::string kernel;  ///< symbol; empty where the function merges only
+  std::string combine; ///< symbol; empty where there is none
+};
+
+/// Code without a table.
+struct CPUKernels {
+  std::unique_ptr<llvm::MemoryBuffer> code;
+  std::vector<CPUKernel> kernels;
+};
+
+/// As compileForCPU, but for a pack, which has one table of many objects: the
+/// kernels are hidden symbols, `<name>_<level>` and `<name>_combine_<level>`.
+llvm::Expected<CPUKernels>
+compileKernelsForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
+                     CPUOutput output = CPUOutput::Object);
+
+/// The object that holds the table of `kernels`, in their order, and
+/// `attn_pack_table`; the kernels' symbols are left to the linker.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+compileKernelTable(llvm::ArrayRef<CPUKernel> kernels);
 
 /// An object made by compileForCPU, linked into this process. What is tested is
 /// what ships: the same bytes go into a pack.

@@ -1,0 +1,87 @@
+//===- Plan.h - What goes into a kernel pack --------------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_PACK_PLAN_H
+#define ATTN_PACK_PLAN_H
+
+#include "attn/Import/DecodeModule.h"
+#include "attn/Target/CPUFeatures.h"
+
+#include <string>
+#include <vector>
+
+namespace attn::pack {
+
+/// What attnc is asked for.
+struct Options {
+  std::vector<std::string> inputs; ///< config.json, a folder with one, *.mlir
+  std::string name;                ///< of the pack; empty: from the inputs
+  std::vector<CPULevel> levels;    ///< ascending, no duplicates
+  /// Element type, layout and page of the cache of models (`.mlir` says its
+  /// own).
+  DecodeOptions decode;
+  int64_t tp = 1;         ///< tensor parallelism: devices that split the heads
+  int64_t maxQ = 1;       ///< kernels for 1 ... maxQ query tokens
+  int64_t maxBatch = 256; ///< capacity: requests of a call
+  int64_t maxContext = 0; ///< capacity: tokens of a request; 0: the models'
+  unsigned jobs = 0;      ///< compilations at a time; 0: one per processor
+  std::string linker;     ///< an ld; empty: searched for
+};
+
+/// Reads `cpu` (every level), `cpu:LEVEL` and lists of them, comma-separated.
+/// What this compiler makes no code for is refused.
+llvm::Expected<std::vector<CPULevel>> parseTargets(llvm::StringRef list);
+
+/// A file that was read.
+struct Input {
+  std::string name; ///< without its folder, which says nothing about the pack
+  std::string sha256;
+};
+
+/// Layers of a model that one kernel (for each number of query tokens) serves.
+struct LayerKind {
+  std::string kind; ///< "full", "window", ...
+  int64_t layers;
+  model::AttentionSpec attention; ///< on one device
+  std::string kernel; ///< the kernels are `<kernel>_q<query tokens>`
+};
+
+/// One model of the pack.
+struct Model {
+  std::string name;   ///< an identifier of C
+  std::string type;   ///< model_type
+  int64_t maxContext; ///< capacity: tokens of a request
+  std::vector<LayerKind> kinds;
+  std::vector<unsigned> layers; ///< for each attention layer its kind
+};
+
+/// A module to compile for every level, as text: each compilation has a
+/// context of its own.
+struct Unit {
+  std::string name;
+  std::string text;
+};
+
+/// The contents of a pack before anything is compiled.
+struct Plan {
+  std::string name; ///< an identifier of C
+  std::vector<Input> inputs;
+  std::vector<Model> models;
+  std::vector<Unit> units; ///< those of one kind of layer, 1 ... maxQ, in a row
+};
+
+/// Reads the inputs. Layers that are alike share a unit, within a model and
+/// between models. Errors name the input, the field or layer, and the reason.
+llvm::Expected<Plan> makePlan(mlir::MLIRContext *context,
+                              const Options &options);
+
+/// SHA-256 in hexadecimal digits.
+std::string sha256(llvm::StringRef bytes);
+
+} // namespace attn::pack
+
+#endif // ATTN_PACK_PLAN_H

@@ -1,0 +1,133 @@
+//===- Manifest.cpp - The manifest of a pack --------------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Parts.h"
+
+#include "attn_runtime.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/JSON.h"
+
+using namespace attn;
+using namespace attn::pack;
+using llvm::json::OStream;
+
+static llvm::StringRef dtypeName(int32_t dtype) {
+  return dtype == ATTN_BF16 ? "bf16" : dtype == ATTN_F16 ? "f16" : "f32";
+}
+
+static llvm::StringRef layoutName(int32_t layout) {
+  return layout == ATTN_LAYOUT_ROW ? "row" : "own";
+}
+
+static void writeKernel(OStream &json, const CPUKernel &kernel) {
+  const attn_kernel_desc &f = kernel.facts;
+  json.object([&] {
+    json.attribute("name", kernel.name);
+    json.attribute("target",
+                   ("cpu:" + cpuLevelName(static_cast<CPULevel>(f.isa))).str());
+    json.attribute("decodes", !kernel.kernel.empty());
+    json.attribute("merges", !kernel.combine.empty());
+    json.attribute("dtype", dtypeName(f.dtype));
+    json.attribute("layout", layoutName(f.layout));
+    json.attribute("q_heads", f.q_heads);
+    json.attribute("kv_heads", f.kv_heads);
+    json.attribute("k_dim", f.k_dim);
+    json.attribute("v_dim", f.v_dim);
+    json.attribute("q_len", f.q_len);
+    json.attribute("kv_tile", f.kv_tile);
+    json.attribute("page_multiple", f.page_multiple);
+    json.attribute("window", f.window);
+    json.attribute("scale", f.scale);
+    json.attribute("softcap", f.softcap);
+    json.attribute("causal", bool(f.flags & ATTN_KERNEL_CAUSAL));
+    json.attribute("sinks", bool(f.flags & ATTN_KERNEL_SINKS));
+    json.attribute("v_in_k", bool(f.flags & ATTN_KERNEL_V_IN_K));
+    json.attribute("score_mod", bool(f.flags & ATTN_KERNEL_SCORE_MOD));
+    json.attribute("scratch_bytes", f.scratch_bytes);
+  });
+}
+
+static void writeModel(OStream &json, const Model &model) {
+  json.object([&] {
+    json.attribute("name", model.name);
+    json.attribute("model_type", model.type);
+    json.attribute("max_context", model.maxContext);
+    json.attributeArray("kinds", [&] {
+      for (const LayerKind &kind : model.kinds)
+        json.object([&] {
+          json.attribute("kind", kind.kind);
+          json.attribute("layers", kind.layers);
+          json.attribute("kernels", kind.kernel + "_q*");
+          if (const auto &latent = kind.attention.latent) {
+            json.attributeObject("latent", [&] {
+              json.attribute("rank", latent->rank);
+              json.attribute("rope", latent->rope);
+              json.attribute("nope", latent->nope);
+              json.attribute("v", latent->v);
+            });
+          }
+        });
+    });
+    json.attributeArray("layers", [&] {
+      for (unsigned kind : model.layers)
+        json.value(kind);
+    });
+  });
+}
+
+File attn::pack::makeManifest(const Plan &plan, const Options &options,
+                              llvm::ArrayRef<CPUKernel> kernels,
+                              llvm::ArrayRef<File> files) {
+  File file{"manifest.json", ""};
+  llvm::raw_string_ostream stream(file.bytes);
+  OStream json(stream, /*IndentSize=*/1);
+  json.object([&] {
+    json.attribute("schema", 1);
+    json.attribute("name", plan.name);
+    json.attributeObject("tool", [&] {
+      json.attribute("name", "attnc");
+      json.attribute("version", ATTN_VERSION);
+      json.attribute("llvm", LLVM_VERSION_STRING);
+    });
+    json.attribute("kernel_abi", ATTN_KERNEL_ABI_VERSION);
+    json.attributeObject("capacities", [&] {
+      json.attribute("max_batch", options.maxBatch);
+      json.attribute("max_q", options.maxQ);
+      json.attribute("page", options.decode.page);
+      json.attribute("tp", options.tp);
+    });
+    json.attributeArray("targets", [&] {
+      for (CPULevel level : options.levels)
+        json.value(("cpu:" + cpuLevelName(level)).str());
+    });
+    json.attributeArray("inputs", [&] {
+      for (const Input &input : plan.inputs)
+        json.object([&] {
+          json.attribute("name", input.name);
+          json.attribute("sha256", input.sha256);
+        });
+    });
+    json.attributeArray("models", [&] {
+      for (const Model &model : plan.models)
+        writeModel(json, model);
+    });
+    json.attributeArray("kernels", [&] {
+      for (const CPUKernel &kernel : kernels)
+        writeKernel(json, kernel);
+    });
+    json.attributeArray("files", [&] {
+      for (const File &made : files)
+        json.object([&] {
+          json.attribute("name", made.name);
+          json.attribute("bytes", int64_t(made.bytes.size()));
+          json.attribute("sha256", sha256(made.bytes));
+        });
+    });
+  });
+  stream << "\n";
+  return file;
+}

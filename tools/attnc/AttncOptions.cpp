@@ -1,0 +1,101 @@
+//===- AttncOptions.cpp - Options of attnc ----------------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttncOptions.h"
+
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace attn;
+
+static llvm::Error checkRange(llvm::StringRef option, int64_t value,
+                              int64_t least, int64_t most) {
+  if (value >= least && value <= most)
+    return llvm::Error::success();
+  return llvm::createStringError("--" + option + " must be " +
+                                 llvm::Twine(least) + " to " +
+                                 llvm::Twine(most));
+}
+
+llvm::Expected<pack::Options> AttncOptions::packOptions() const {
+  constexpr int64_t maxCount = INT32_MAX;
+  struct {
+    const char *option;
+    int64_t value, least, most;
+  } ranges[] = {{"page", page, 0, 1 << 30},
+                {"tp", tp, 1, 4096},
+                {"max-batch", maxBatch, 1, maxCount},
+                {"max-context", maxContext, 0, maxCount},
+                {"max-q", maxQ, 1, 8}};
+  for (const auto &range : ranges)
+    if (llvm::Error error =
+            checkRange(range.option, range.value, range.least, range.most))
+      return std::move(error);
+  auto element = parseElement(kvDtype);
+  if (!element)
+    return llvm::createStringError(
+        "--kv-dtype " + kvDtype +
+        ": there are kernels for bf16, f16 and f32 caches only");
+  auto parsedLayout = symbolizeLayout(layout);
+  if (!parsedLayout)
+    return llvm::createStringError("--layout must be own or row");
+  auto levels = pack::parseTargets(target);
+  if (!levels)
+    return levels.takeError();
+  pack::Options options;
+  options.inputs.assign(inputs.begin(), inputs.end());
+  options.name = name;
+  options.levels = std::move(*levels);
+  options.decode.element = *element;
+  options.decode.layout = *parsedLayout;
+  options.decode.page = page;
+  options.tp = tp;
+  options.maxQ = maxQ;
+  options.maxBatch = maxBatch;
+  options.maxContext = maxContext;
+  options.jobs = jobs;
+  options.linker = linker;
+  return options;
+}
+
+llvm::Expected<EmitOptions> AttncOptions::emitOptions() const {
+  EmitOptions options;
+  if (untilBefore.empty() && untilAfter.empty()) {
+    auto form = llvm::StringSwitch<std::optional<EmitOptions>>(emit)
+                    .Case("attn", EmitOptions{Emit::Attn})
+                    .Case("tile", EmitOptions{Emit::IR, CPUStage::Tile})
+                    .Case("mlir-llvm", EmitOptions{Emit::IR, CPUStage::LLVM})
+                    .Case("llvm", EmitOptions{Emit::LLVMIR})
+                    .Case("asm", EmitOptions{Emit::Assembly})
+                    .Case("obj", EmitOptions{Emit::Object})
+                    .Case("pack", EmitOptions{Emit::Pack})
+                    .Default(std::nullopt);
+    if (!form)
+      return llvm::createStringError(
+          "--emit must be attn, tile, mlir-llvm, llvm, asm, obj or pack");
+    return *form;
+  }
+  if (emit.getNumOccurrences() || (!untilBefore.empty() && !untilAfter.empty()))
+    return llvm::createStringError(
+        "--emit, --until-before and --until-after exclude each other");
+  bool before = !untilBefore.empty();
+  llvm::StringRef name = before ? untilBefore : untilAfter;
+  auto stage = llvm::StringSwitch<std::optional<CPUStage>>(name)
+                   .Case("attn", CPUStage::Attn)
+                   .Case("tile", CPUStage::Tile)
+                   .Case("vector", CPUStage::Vector)
+                   .Case("llvm", CPUStage::LLVM)
+                   .Default(std::nullopt);
+  if (!stage)
+    return llvm::createStringError("'" + name +
+                                   "' is no stage: attn, tile, vector, llvm");
+  if (before && *stage == CPUStage::Attn)
+    return EmitOptions{Emit::Attn};
+  options.emit = Emit::IR;
+  options.last =
+      before ? static_cast<CPUStage>(static_cast<int>(*stage) - 1) : *stage;
+  return options;
+}
