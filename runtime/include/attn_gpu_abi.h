@@ -108,6 +108,13 @@ typedef struct attn_gpu_kernel_desc {
   uint64_t image_bytes;
 } attn_gpu_kernel_desc;
 
+/** What a pack or a JIT session hands the runtime. */
+typedef struct attn_gpu_kernel_table {
+  uint32_t abi_version; /**< ATTN_GPU_ABI_VERSION */
+  uint32_t num_kernels;
+  const attn_gpu_kernel_desc *kernels;
+} attn_gpu_kernel_table;
+
 /** Parts that fill a GPU once: grid x of the decode kernel. */
 static inline int64_t attn_gpu_parts(const attn_gpu_kernel_desc *kernel,
                                      int64_t sms) {

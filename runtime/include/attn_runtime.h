@@ -92,7 +92,7 @@ typedef enum attn_status {
   ATTN_ERROR_SLOT = 18,           /**< a cache slot is not in the pool */
   ATTN_ERROR_WORKSPACE_SIZE = 19, /**< too small, or its size overflows */
   ATTN_ERROR_CPU_FEATURE = 20,    /**< the kernel needs instructions that the
-                                       CPU or the OS does not offer */
+                                       CPU, the OS or the GPU does not offer */
   ATTN_ERROR_UNSUPPORTED = 21,    /**< no kernel fits: attn_query_support */
   ATTN_ERROR_LIBRARY_OPEN = 22,   /**< dlopen failed */
   ATTN_ERROR_LIBRARY_SYMBOL = 23, /**< not a kernel pack */
@@ -108,7 +108,9 @@ typedef enum attn_status {
   ATTN_ERROR_LAST_PAGE_LEN = 30, /**< not in [1, page_size], or of a request
                                       without pages and not 0 */
   ATTN_ERROR_INDEX_WIDTH = 31,   /**< a used int64 block id exceeds int32 */
-  ATTN_ERROR_DEVICE = 32         /**< a stream on a device that has none */
+  ATTN_ERROR_DEVICE = 32,        /**< a stream on a device that has none */
+  ATTN_ERROR_NO_DRIVER = 33,     /**< no CUDA driver, or too old a one */
+  ATTN_ERROR_CUDA = 34           /**< the CUDA driver reports an error */
 } attn_status;
 
 /** The status' enumerator as a string, e.g. "ATTN_ERROR_STRIDE". Never null. */

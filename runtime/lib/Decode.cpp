@@ -11,6 +11,7 @@
 #include "ThreadPool.h"
 #include "Validate.h"
 #include "Workspace.h"
+#include "gpu/GpuDecode.h"
 
 #include <cinttypes>
 
@@ -81,44 +82,14 @@ static void runCombines(void *context, int32_t thread) {
       });
 }
 
-static attn_kernel_args makeArgs(const attn_decode_params &p,
-                                 const WorkspaceLayout &layout) {
-  char *workspace = static_cast<char *>(p.workspace);
-  attn_kernel_args args;
-  args.q = p.q;
-  args.q_stride_batch = p.q_stride_batch;
-  args.q_stride_token = p.q_stride_token;
-  args.q_stride_head = p.q_stride_head;
-  args.k = p.k;
-  args.k_stride_block = p.k_stride_block;
-  args.k_stride_token = p.k_stride_token;
-  args.k_stride_head = p.k_stride_head;
-  args.v = p.v;
-  args.v_stride_block = p.v_stride_block;
-  args.v_stride_token = p.v_stride_token;
-  args.v_stride_head = p.v_stride_head;
-  args.page_size = p.page_size;
-  args.sinks = p.sinks;
-  args.out = p.out;
-  args.out_stride_batch = p.out_stride_batch;
-  args.out_stride_token = p.out_stride_token;
-  args.out_stride_head = p.out_stride_head;
-  args.lse = p.lse;
-  args.lse_stride_batch = p.lse_stride_batch;
-  args.lse_stride_token = p.lse_stride_token;
-  args.lse_stride_head = p.lse_stride_head;
-  args.partial_out = reinterpret_cast<float *>(workspace + layout.partialOut);
-  args.partial_lse = reinterpret_cast<float *>(workspace + layout.partialLse);
-  return args;
-}
-
 static DecodeJob makeJob(const attn_decode_params &p,
                          const Selection &selection) {
   const WorkspaceLayout &layout = selection.layout;
   char *workspace = static_cast<char *>(p.workspace);
   DecodeJob job;
   job.desc = selection.desc;
-  job.args = makeArgs(p, layout);
+  job.args = getKernelArgs(p, workspace + layout.partialOut,
+                           workspace + layout.partialLse);
   job.plan.items = reinterpret_cast<attn_work_item *>(workspace + layout.items);
   job.plan.threadBegin =
       reinterpret_cast<int64_t *>(workspace + layout.threadBegin);
@@ -142,6 +113,8 @@ attn_status attn_decode_workspace_size(const attn_library *lib,
   ATTN_TRY(readFacts(lib, params, p));
   if (!bytes)
     return fail(ATTN_ERROR_NULL_POINTER, "bytes is null");
+  if (lib->gpu)
+    return gpu::getWorkspaceSize(*lib, p, *bytes);
   Selection selection;
   ATTN_TRY(select(lib, p, selection));
   *bytes = selection.layout.total;
@@ -157,6 +130,8 @@ attn_status attn_decode(const attn_library *lib,
     return fail(ATTN_ERROR_BATCH_CAPACITY,
                 "batch %" PRId64 " is over max_batch %" PRId64, p.batch,
                 p.max_batch);
+  if (lib->gpu)
+    return gpu::decode(*lib, p);
   Selection selection;
   ATTN_TRY(select(lib, p, selection));
   if (p.batch == 0)

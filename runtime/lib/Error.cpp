@@ -62,6 +62,8 @@ const char *attn_status_name(attn_status status) {
     ATTN_STATUS_CASE(ATTN_ERROR_LAST_PAGE_LEN)
     ATTN_STATUS_CASE(ATTN_ERROR_INDEX_WIDTH)
     ATTN_STATUS_CASE(ATTN_ERROR_DEVICE)
+    ATTN_STATUS_CASE(ATTN_ERROR_NO_DRIVER)
+    ATTN_STATUS_CASE(ATTN_ERROR_CUDA)
 #undef ATTN_STATUS_CASE
   }
   return "unknown attn_status";

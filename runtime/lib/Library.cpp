@@ -9,6 +9,7 @@
 
 #include "Error.h"
 #include "attn_layout.h"
+#include "gpu/GpuLibrary.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -29,7 +30,7 @@ static const char *findDefect(const attn_kernel_desc &desc) {
     return "dtype";
   if (desc.layout != ATTN_LAYOUT_ROW && desc.layout != ATTN_LAYOUT_OWN)
     return "layout";
-  if (desc.isa < ATTN_ISA_AVX2)
+  if (desc.isa < ATTN_ISA_AVX2 || gpu::isKernel(desc))
     return "isa";
   if (desc.kv_heads < 1 || desc.q_heads < 1 || desc.q_heads % desc.kv_heads)
     return "head count";
@@ -67,7 +68,7 @@ static attn_status makeLibrary(const attn_kernel_table *table, void *handle,
   auto *result = static_cast<attn_library *>(malloc(sizeof(attn_library)));
   if (!result)
     return fail(ATTN_ERROR_OUT_OF_MEMORY, "out of memory for a library");
-  *result = {handle, table};
+  *result = {handle, table, nullptr};
   *lib = result;
   return ATTN_OK;
 }
@@ -102,6 +103,7 @@ attn_status attn_library_from_table(const attn_kernel_table *table,
 void attn_library_close(attn_library *lib) {
   if (!lib)
     return;
+  gpu::unload(lib->gpu);
   if (lib->handle)
     dlclose(lib->handle);
   free(lib);

@@ -10,6 +10,7 @@
 #include "Error.h"
 #include "Library.h"
 #include "Validate.h"
+#include "gpu/GpuLibrary.h"
 
 #include <cstring>
 
@@ -41,15 +42,16 @@ MaskBuilder compareCommon(const attn_kernel_desc &desc, const Params &params,
   builder.require(!params.kernel_name ||
                       strcmp(params.kernel_name, desc.name) == 0,
                   ATTN_REASON_NAME);
-  // What attn_kernel_table holds runs on the CPU.
-  builder.require(params.device == ATTN_DEVICE_CPU, ATTN_REASON_DEVICE);
+  builder.require((params.device == ATTN_DEVICE_CUDA) == gpu::isKernel(desc),
+                  ATTN_REASON_DEVICE);
   builder.require(desc.dtype == params.dtype, ATTN_REASON_DTYPE);
   builder.require(desc.q_heads == params.q_heads, ATTN_REASON_Q_HEADS);
   builder.require(desc.kv_heads == params.kv_heads, ATTN_REASON_KV_HEADS);
   builder.require(desc.v_dim == params.v_dim, ATTN_REASON_V_DIM);
   builder.require(desc.q_len == params.q_len, ATTN_REASON_Q_LEN);
   builder.require(!(difference & ATTN_KERNEL_SINKS), ATTN_REASON_SINKS);
-  builder.require(params.isa == ATTN_ISA_AUTO || params.isa == desc.isa,
+  builder.require(gpu::isKernel(desc) || params.isa == ATTN_ISA_AUTO ||
+                      params.isa == desc.isa,
                   ATTN_REASON_ISA);
   builder.require(desc.isa <= hostIsa, ATTN_REASON_CPU_FEATURE);
   builder.require(!(desc.flags & ATTN_KERNEL_EMULATED) ||
@@ -77,7 +79,7 @@ ReasonMask attn::runtime::findMismatches(const attn_kernel_desc &desc,
                                          int32_t hostIsa) {
   MaskBuilder builder = compareCommon(desc, params, hostIsa);
   uint32_t difference = desc.flags ^ params.flags;
-  builder.require(desc.kernel, ATTN_REASON_MERGE_ONLY);
+  builder.require(desc.kernel || gpu::isKernel(desc), ATTN_REASON_MERGE_ONLY);
   builder.require(desc.layout == params.layout, ATTN_REASON_LAYOUT);
   builder.require(desc.k_dim == params.k_dim, ATTN_REASON_K_DIM);
   // One query sees every key of its request either way.
@@ -181,7 +183,7 @@ attn_status attn_select_kernel(const attn_library *lib,
   if (!index)
     return fail(ATTN_ERROR_NULL_POINTER, "index is null");
   const attn_kernel_desc *best;
-  ATTN_TRY(selectKernel(*lib->table, p, attn_cpu_isa(), best));
+  ATTN_TRY(selectKernel(*lib->table, p, getHostLevel(lib), best));
   *index = uint32_t(best - lib->table->kernels);
   return ATTN_OK;
 }

@@ -9,6 +9,7 @@
 #include "Library.h"
 #include "Select.h"
 #include "Validate.h"
+#include "gpu/GpuLibrary.h"
 
 #include <cinttypes>
 #include <cstdio>
@@ -90,6 +91,13 @@ void attn::runtime::describeReason(attn_reason_code code,
              orUnknown(attn_isa_name(params.isa)), isa);
     return;
   case ATTN_REASON_CPU_FEATURE:
+    if (gpu::isKernel(desc)) {
+      int32_t arch = desc.isa - ATTN_ISA_GPU;
+      snprintf(text, size,
+               "GPU: kernel is for compute capability %d.%d and above",
+               arch / 10, arch % 10);
+      return;
+    }
     snprintf(text, size, "CPU: kernel is for %s, this host offers %s", isa,
              orUnknown(attn_isa_name(attn_cpu_isa())));
     return;
@@ -100,7 +108,9 @@ void attn::runtime::describeReason(attn_reason_code code,
     snprintf(text, size, "the kernel merges states and reads no cache");
     return;
   case ATTN_REASON_DEVICE:
-    snprintf(text, size, "device: CUDA asked, kernel is for the CPU");
+    snprintf(text, size, "device: %s asked, kernel is for %s",
+             params.device == ATTN_DEVICE_CUDA ? "CUDA" : "CPU",
+             gpu::isKernel(desc) ? "CUDA" : "the CPU");
     return;
   }
 }
@@ -157,7 +167,7 @@ attn_status attn_query_support(const attn_library *lib,
     ++count;
   };
   const attn_kernel_table &table = *lib->table;
-  int32_t hostIsa = attn_cpu_isa();
+  int32_t hostIsa = getHostLevel(lib);
   const attn_kernel_desc *best;
   attn_status status = selectKernel(table, p, hostIsa, best);
   if (status) {

@@ -19,26 +19,36 @@ namespace {
 constexpr uint64_t kAlignment = 64;
 constexpr int64_t kDefaultSplitTokens = 2048;
 
-/// Adds parts up and remembers an overflow.
-class Divider {
-public:
-  /// Offset of a part of as many bytes as the factors' product.
-  uint64_t add(std::initializer_list<uint64_t> factors) {
-    uint64_t bytes = 1;
-    for (uint64_t factor : factors)
-      overflow |= __builtin_mul_overflow(bytes, factor, &bytes);
-    overflow |= __builtin_add_overflow(bytes, kAlignment - 1, &bytes);
-    uint64_t offset = total;
-    overflow |=
-        __builtin_add_overflow(total, bytes / kAlignment * kAlignment, &total);
-    return offset;
-  }
-
-  uint64_t total = 0;
-  bool overflow = false;
-};
-
 } // namespace
+
+uint64_t WorkspaceDivider::add(std::initializer_list<uint64_t> factors) {
+  uint64_t bytes = 1;
+  for (uint64_t factor : factors)
+    overflow |= __builtin_mul_overflow(bytes, factor, &bytes);
+  overflow |= __builtin_add_overflow(bytes, kAlignment - 1, &bytes);
+  uint64_t offset = total;
+  overflow |=
+      __builtin_add_overflow(total, bytes / kAlignment * kAlignment, &total);
+  return offset;
+}
+
+attn_status WorkspaceDivider::finish(uint64_t &bytes) const {
+  if (overflow || total > uint64_t(INT64_MAX))
+    return fail(ATTN_ERROR_WORKSPACE_SIZE,
+                "the workspace for these capacities passes 2^63 bytes");
+  bytes = total;
+  return ATTN_OK;
+}
+
+int64_t attn::runtime::getSplitTokens(int64_t kvTile,
+                                      const attn_decode_params &params) {
+  if (!(params.flags & ATTN_FLAG_BATCH_INVARIANT))
+    return 0;
+  // No request is longer than int32 goes, so a larger split never splits.
+  int64_t split = params.split_size ? params.split_size : kDefaultSplitTokens;
+  split = std::min<int64_t>(split, INT32_MAX);
+  return ceilDivide(split, kvTile) * kvTile;
+}
 
 PlanShape attn::runtime::getPlanShape(const attn_kernel_desc &desc,
                                       const attn_decode_params &params) {
@@ -48,12 +58,7 @@ PlanShape attn::runtime::getPlanShape(const attn_kernel_desc &desc,
   shape.qLen = desc.q_len;
   shape.window = desc.window;
   shape.threads = attn_pool_size(params.pool);
-  if (params.flags & ATTN_FLAG_BATCH_INVARIANT) {
-    // No request is longer than int32 goes, so a larger split never splits.
-    int64_t split = params.split_size ? params.split_size : kDefaultSplitTokens;
-    split = std::min<int64_t>(split, INT32_MAX);
-    shape.splitTokens = ceilDivide(split, desc.kv_tile) * desc.kv_tile;
-  }
+  shape.splitTokens = getSplitTokens(desc.kv_tile, params);
   return shape;
 }
 
@@ -71,7 +76,7 @@ attn_status attn::runtime::layOutWorkspace(const attn_kernel_desc &desc,
   uint64_t slots = uint64_t(capacity.slots);
   uint64_t rows = uint64_t(desc.q_len) * uint64_t(desc.q_heads);
   uint64_t threads = uint64_t(shape.threads);
-  Divider divider;
+  WorkspaceDivider divider;
   layout.items =
       divider.add({uint64_t(capacity.items), sizeof(attn_work_item)});
   layout.threadBegin = divider.add({threads + 1, sizeof(int64_t)});
@@ -85,9 +90,36 @@ attn_status attn::runtime::layOutWorkspace(const attn_kernel_desc &desc,
   bool wide = params.index_type == ATTN_INDEX_INT64;
   layout.blockIds =
       divider.add({wide ? uint64_t(params.max_indices) : 0, sizeof(int32_t)});
-  layout.total = divider.total;
-  if (divider.overflow || layout.total > uint64_t(INT64_MAX))
-    return fail(ATTN_ERROR_WORKSPACE_SIZE,
-                "the workspace for these capacities passes 2^63 bytes");
-  return ATTN_OK;
+  return divider.finish(layout.total);
+}
+
+attn_kernel_args attn::runtime::getKernelArgs(const attn_decode_params &p,
+                                              void *partialOut,
+                                              void *partialLse) {
+  attn_kernel_args args;
+  args.q = p.q;
+  args.q_stride_batch = p.q_stride_batch;
+  args.q_stride_token = p.q_stride_token;
+  args.q_stride_head = p.q_stride_head;
+  args.k = p.k;
+  args.k_stride_block = p.k_stride_block;
+  args.k_stride_token = p.k_stride_token;
+  args.k_stride_head = p.k_stride_head;
+  args.v = p.v;
+  args.v_stride_block = p.v_stride_block;
+  args.v_stride_token = p.v_stride_token;
+  args.v_stride_head = p.v_stride_head;
+  args.page_size = p.page_size;
+  args.sinks = p.sinks;
+  args.out = p.out;
+  args.out_stride_batch = p.out_stride_batch;
+  args.out_stride_token = p.out_stride_token;
+  args.out_stride_head = p.out_stride_head;
+  args.lse = p.lse;
+  args.lse_stride_batch = p.lse_stride_batch;
+  args.lse_stride_token = p.lse_stride_token;
+  args.lse_stride_head = p.lse_stride_head;
+  args.partial_out = static_cast<float *>(partialOut);
+  args.partial_lse = static_cast<float *>(partialLse);
+  return args;
 }

@@ -11,7 +11,23 @@
 #include "Plan.h"
 #include "attn_runtime.h"
 
+#include <initializer_list>
+
 namespace attn::runtime {
+
+/// Adds the parts of a workspace up, each at a multiple of 64 bytes, and
+/// remembers an overflow.
+class WorkspaceDivider {
+public:
+  /// Offset of a part of as many bytes as the factors' product.
+  uint64_t add(std::initializer_list<uint64_t> factors);
+  /// Sets the sum; fails where it passes 2^63 bytes.
+  attn_status finish(uint64_t &bytes) const;
+
+private:
+  uint64_t total = 0;
+  bool overflow = false;
+};
 
 /// Byte offsets of the parts of a decode call's workspace, each at a multiple
 /// of 64. They depend on the kernel and on capacities alone.
@@ -22,6 +38,10 @@ struct WorkspaceLayout {
   uint64_t total;
 };
 
+/// Tokens of a partial sum in the batch-invariant mode, whole tiles; 0 in the
+/// balanced one.
+int64_t getSplitTokens(int64_t kvTile, const attn_decode_params &params);
+
 /// What the planner needs to know of kernel, mode and pool.
 PlanShape getPlanShape(const attn_kernel_desc &desc,
                        const attn_decode_params &params);
@@ -30,6 +50,10 @@ PlanShape getPlanShape(const attn_kernel_desc &desc,
 attn_status layOutWorkspace(const attn_kernel_desc &desc,
                             const attn_decode_params &params,
                             const PlanShape &shape, WorkspaceLayout &layout);
+
+/// What kernels read of a call: tensors and strides, and the partial states.
+attn_kernel_args getKernelArgs(const attn_decode_params &params,
+                               void *partialOut, void *partialLse);
 
 /// Bytes from one thread's scratch to the next; whole cache lines.
 uint64_t getScratchStride(const attn_kernel_desc &desc);

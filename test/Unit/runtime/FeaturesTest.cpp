@@ -104,9 +104,9 @@ TEST(Features, NamesRoundTrip) {
 }
 
 TEST(Status, EveryStatusHasItsName) {
-  for (int status = ATTN_OK; status <= ATTN_ERROR_DEVICE; ++status)
+  for (int status = ATTN_OK; status <= ATTN_ERROR_CUDA; ++status)
     EXPECT_EQ(strncmp(attn_status_name(attn_status(status)), "ATTN_", 5), 0);
   EXPECT_STREQ(attn_status_name(ATTN_ERROR_STRIDE), "ATTN_ERROR_STRIDE");
-  EXPECT_STREQ(attn_status_name(attn_status(ATTN_ERROR_DEVICE + 1)),
+  EXPECT_STREQ(attn_status_name(attn_status(ATTN_ERROR_CUDA + 1)),
                "unknown attn_status");
 }

@@ -1,0 +1,105 @@
+/*===-- attn_gpu.h - Kernels on GPUs ----------------------------*- C -*-===*\
+|*
+|* Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+|*
+|*===----------------------------------------------------------------------===*
+|*
+|* Libraries of GPU kernels, and the launchers that run them. A library made
+|* here serves attn_query_support, attn_decode_workspace_size and attn_decode
+|* with device = ATTN_DEVICE_CUDA:
+|*
+|*   attn_gpu_launcher cuda;
+|*   attn_cuda_launcher(&cuda);       the GPU of the current CUDA context
+|*   attn_library *lib;
+|*   attn_library_from_gpu_table(table, &cuda, &lib);      loads the code
+|*   p.device = ATTN_DEVICE_CUDA;
+|*   p.stream = stream;
+|*   attn_decode(lib, &p);            three launches; returns at once
+|*
+|* What differs from a call on the CPU:
+|* - attn_decode only launches: no allocation, no synchronisation and no read of
+|*   device memory, so it can be captured in a CUDA graph. Grids and workspace
+|*   depend on capacities; lengths are read when the kernels run, so a graph
+|*   captured at one length is right and balanced at any other.
+|* - Device memory cannot be inspected. That tensors, lengths and block ids are
+|*   device memory, and that lengths lie in [0, max_seq_len] and ids in the
+|*   pool, is the caller's promise; ATTN_ERROR_SEQ_LEN_*, BLOCK_INDEX, INDPTR
+|*   and LAST_PAGE_LEN are not returned. What the host can see (capacities,
+|*   strides, alignment, sizes) is checked as for the CPU.
+|* - Rows of q, k, v and out begin at multiples of 16 bytes.
+|* - Lengths come from seq_lens and indices are int32 (ATTN_ERROR_UNSUPPORTED
+|*   otherwise). `isa` and `pool` are not looked at.
+|* - The workspace may not be shared by calls that can overlap. It needs no
+|*   initialisation.
+|*
+\*===----------------------------------------------------------------------===*/
+
+#ifndef ATTN_GPU_H
+#define ATTN_GPU_H
+
+#include "attn_gpu_abi.h"
+#include "attn_runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** attn_kernel_desc::isa of a GPU kernel, as attn_library_kernel shows it, is
+    this plus attn_gpu_kernel_desc::arch. */
+#define ATTN_ISA_GPU (1 << 20)
+
+/** What one attn_gpu_kernel_desc becomes when it is loaded. */
+typedef struct attn_gpu_functions {
+  void *module;
+  void *plan, *decode, *combine;
+} attn_gpu_functions;
+
+/** Shape of one launch. */
+typedef struct attn_gpu_launch {
+  uint32_t grid[3];      /**< CTAs in x, y, z */
+  uint32_t threads;      /**< of a CTA */
+  uint32_t shared_bytes; /**< dynamic shared memory of a CTA */
+  /** Not 0: the kernel itself waits for the launch before it on the stream
+      (griddepcontrol.wait), so it may be started early. */
+  uint32_t dependent;
+} attn_gpu_launch;
+
+/** Runs kernels: the CUDA driver, or an emulator in its place. The functions
+    return an attn_status; they are called from the threads that make, use and
+    close the library. */
+typedef struct attn_gpu_launcher {
+  uint32_t struct_size; /**< sizeof(attn_gpu_launcher) */
+  int32_t arch;  /**< compute capability times ten; kernels above it are not
+                      selected and not loaded */
+  int64_t sms;   /**< streaming multiprocessors */
+  void *context; /**< handed to the functions; outlives the library */
+  attn_status (*load)(void *context, const attn_gpu_kernel_desc *kernel,
+                      attn_gpu_functions *functions);
+  /** Enqueues one launch. `args` may be copied but not kept. */
+  attn_status (*launch)(void *context, void *function,
+                        const attn_gpu_launch *shape, void *stream,
+                        const attn_gpu_args *args);
+  void (*unload)(void *context, const attn_gpu_functions *functions);
+} attn_gpu_launcher;
+
+/** The launcher of the CUDA context that is current on this thread. The driver
+    is looked for as $ATTN_LIBCUDA, else libcuda.so.1, once a process; nothing
+    of CUDA is needed to build or load this library.
+    Errors: NULL_POINTER, NO_DRIVER, CUDA. */
+ATTN_API attn_status attn_cuda_launcher(attn_gpu_launcher *launcher);
+
+/** Loads the kernels of a table, which must outlive the library, for the
+    launcher's GPU; no call of attn_decode loads anything. Close the library
+    with attn_library_close, while its CUDA context is alive.
+    Errors: NULL_POINTER, STRUCT_SIZE, LIBRARY_{ABI,TABLE}, OUT_OF_MEMORY and
+    what the launcher's `load` returns. */
+ATTN_API attn_status attn_library_from_gpu_table(
+    const attn_gpu_kernel_table *table, const attn_gpu_launcher *launcher,
+    attn_library **lib);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ATTN_GPU_H */

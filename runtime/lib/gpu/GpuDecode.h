@@ -1,0 +1,31 @@
+//===-- GpuDecode.h - attn_decode on a GPU ----------------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_LIB_GPU_GPUDECODE_H
+#define ATTN_RUNTIME_LIB_GPU_GPUDECODE_H
+
+#include "GpuLibrary.h"
+
+namespace attn::runtime::gpu {
+
+/// How a call is split and its workspace divided. Depends on kernel, GPU and
+/// capacities alone.
+struct Layout {
+  int64_t parts, splitTiles;                    ///< of attn_gpu_args
+  uint64_t plan, partialOut, partialLse, total; ///< byte offsets
+};
+attn_status layOut(const attn_gpu_kernel_desc &kernel, int64_t sms,
+                   const attn_decode_params &params, Layout &layout);
+
+/// Both take params that readFacts has checked, decode also a checked batch.
+attn_status getWorkspaceSize(const attn_library &lib,
+                             const attn_decode_params &params, uint64_t &bytes);
+attn_status decode(const attn_library &lib, const attn_decode_params &params);
+
+} // namespace attn::runtime::gpu
+
+#endif // ATTN_RUNTIME_LIB_GPU_GPUDECODE_H

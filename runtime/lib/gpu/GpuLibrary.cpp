@@ -1,0 +1,177 @@
+//===-- GpuLibrary.cpp - A library of GPU kernels -------------------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GpuLibrary.h"
+
+#include "Error.h"
+#include "attn_layout.h"
+
+#include <cmath>
+#include <cstdlib>
+
+using namespace attn::runtime;
+
+int32_t attn::runtime::getHostLevel(const attn_library *lib) {
+  return lib->gpu ? ATTN_ISA_GPU + lib->gpu->launcher.arch : attn_cpu_isa();
+}
+
+/// What is wrong with a kernel's description; null if nothing is.
+static const char *findDefect(const attn_gpu_kernel_desc &desc) {
+  // Of a grid in y and z, and of a CTA.
+  constexpr int32_t kMaxGrid = 65535, kMaxThreads = 1024;
+  auto isIn = [](int32_t value, int32_t maximum) {
+    return value >= 1 && value <= maximum;
+  };
+  if (desc.struct_size != sizeof(attn_gpu_kernel_desc))
+    return "struct_size";
+  if (!desc.name || !desc.plan || !desc.decode || !desc.combine)
+    return "name";
+  if (desc.arch < 1)
+    return "arch";
+  if (!attn_dtype_size(desc.dtype))
+    return "dtype";
+  if (desc.layout != ATTN_LAYOUT_ROW)
+    return "layout";
+  if (!isIn(desc.kv_heads, kMaxGrid) || desc.q_heads < 1 ||
+      desc.q_heads % desc.kv_heads)
+    return "head count";
+  if (desc.k_dim < 1 || desc.v_dim < 1 ||
+      ((desc.flags & ATTN_KERNEL_V_IN_K) && desc.v_dim > desc.k_dim))
+    return "row width";
+  if (desc.q_len < 1 || desc.kv_tile < 1)
+    return "tile";
+  if (desc.window < 0)
+    return "window";
+  if (!std::isfinite(desc.scale) || !std::isfinite(desc.softcap))
+    return "scale or softcap";
+  if (!isIn(desc.threads, kMaxThreads) ||
+      !isIn(desc.plan_threads, kMaxThreads) ||
+      !isIn(desc.combine_threads, kMaxThreads))
+    return "number of threads";
+  if (!isIn(desc.row_blocks, kMaxGrid) ||
+      !isIn(desc.combine_blocks, kMaxGrid) || desc.ctas_per_sm < 1)
+    return "grid";
+  if (desc.shared_bytes < 0)
+    return "shared_bytes";
+  return nullptr;
+}
+
+static attn_kernel_desc makeView(const attn_gpu_kernel_desc &desc) {
+  attn_kernel_desc view = {};
+  view.struct_size = sizeof view;
+  view.flags = desc.flags;
+  view.name = desc.name;
+  view.isa = ATTN_ISA_GPU + desc.arch;
+  view.dtype = desc.dtype;
+  view.layout = desc.layout;
+  view.q_heads = desc.q_heads;
+  view.kv_heads = desc.kv_heads;
+  view.k_dim = desc.k_dim;
+  view.v_dim = desc.v_dim;
+  view.q_len = desc.q_len;
+  view.kv_tile = desc.kv_tile;
+  view.page_multiple = 1;
+  view.window = desc.window;
+  view.scale = desc.scale;
+  view.softcap = desc.softcap;
+  return view;
+}
+
+static attn_status checkTable(const attn_gpu_kernel_table &table) {
+  if (table.abi_version != ATTN_GPU_ABI_VERSION)
+    return fail(ATTN_ERROR_LIBRARY_ABI,
+                "the GPU kernel table has ABI version %u, this runtime has %d",
+                table.abi_version, ATTN_GPU_ABI_VERSION);
+  if (table.num_kernels && !table.kernels)
+    return fail(ATTN_ERROR_LIBRARY_TABLE,
+                "the GPU kernel table has no kernels");
+  for (uint32_t i = 0; i < table.num_kernels; ++i)
+    if (const char *defect = findDefect(table.kernels[i]))
+      return fail(ATTN_ERROR_LIBRARY_TABLE, "GPU kernel %u has an invalid %s",
+                  i, defect);
+  return ATTN_OK;
+}
+
+static attn_status checkLauncher(const attn_gpu_launcher &launcher) {
+  if (launcher.struct_size != sizeof(attn_gpu_launcher))
+    return fail(ATTN_ERROR_STRUCT_SIZE,
+                "attn_gpu_launcher has struct_size %u; this runtime knows %zu",
+                launcher.struct_size, sizeof(attn_gpu_launcher));
+  if (!launcher.load || !launcher.launch || !launcher.unload)
+    return fail(ATTN_ERROR_NULL_POINTER, "a launcher's function is null");
+  if (launcher.sms < 1 || launcher.sms > INT32_MAX)
+    return fail(ATTN_ERROR_VALUE, "the launcher has no multiprocessors");
+  return ATTN_OK;
+}
+
+/// Null where there is no memory.
+static gpu::Kernels *allocate(uint32_t count) {
+  size_t bytes = sizeof(gpu::Kernels) + count * (sizeof(attn_kernel_desc) +
+                                                 sizeof(attn_gpu_functions));
+  auto *kernels = static_cast<gpu::Kernels *>(calloc(1, bytes));
+  if (!kernels)
+    return nullptr;
+  auto *views = reinterpret_cast<attn_kernel_desc *>(kernels + 1);
+  kernels->table.kernels = views;
+  kernels->functions = reinterpret_cast<attn_gpu_functions *>(views + count);
+  return kernels;
+}
+
+void gpu::unload(Kernels *kernels) {
+  if (!kernels)
+    return;
+  for (uint32_t i = 0; i < kernels->table.num_kernels; ++i)
+    if (kernels->functions[i].decode)
+      kernels->launcher.unload(kernels->launcher.context,
+                               &kernels->functions[i]);
+  free(kernels);
+}
+
+/// Loads the kernels that this GPU can run.
+static attn_status load(const attn_gpu_kernel_table &table,
+                        gpu::Kernels &kernels) {
+  const attn_gpu_launcher &launcher = kernels.launcher;
+  auto *views = const_cast<attn_kernel_desc *>(kernels.table.kernels);
+  for (uint32_t i = 0; i < table.num_kernels; ++i) {
+    const attn_gpu_kernel_desc &desc = table.kernels[i];
+    views[i] = makeView(desc);
+    kernels.table.num_kernels = i + 1;
+    if (desc.arch <= launcher.arch)
+      ATTN_TRY(launcher.load(launcher.context, &desc, &kernels.functions[i]));
+  }
+  return ATTN_OK;
+}
+
+attn_status attn_library_from_gpu_table(const attn_gpu_kernel_table *table,
+                                        const attn_gpu_launcher *launcher,
+                                        attn_library **lib) {
+  if (!table || !launcher || !lib)
+    return fail(ATTN_ERROR_NULL_POINTER,
+                "attn_library_from_gpu_table: null argument");
+  *lib = nullptr;
+  ATTN_TRY(checkTable(*table));
+  ATTN_TRY(checkLauncher(*launcher));
+  gpu::Kernels *kernels = allocate(table->num_kernels);
+  auto *result = static_cast<attn_library *>(malloc(sizeof(attn_library)));
+  if (!kernels || !result) {
+    free(kernels);
+    free(result);
+    return fail(ATTN_ERROR_OUT_OF_MEMORY, "out of memory for a library");
+  }
+  kernels->launcher = *launcher;
+  kernels->descs = table->kernels;
+  kernels->table.abi_version = ATTN_KERNEL_ABI_VERSION;
+  attn_status status = load(*table, *kernels);
+  if (status) {
+    gpu::unload(kernels);
+    free(result);
+    return status;
+  }
+  *result = {nullptr, &kernels->table, kernels};
+  *lib = result;
+  return ATTN_OK;
+}

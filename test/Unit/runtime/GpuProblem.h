@@ -1,0 +1,99 @@
+//===-- GpuProblem.h - A call of attn_decode on a GPU -----------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TEST_UNIT_RUNTIME_GPUPROBLEM_H
+#define ATTN_TEST_UNIT_RUNTIME_GPUPROBLEM_H
+
+#include "attn_gpu.h"
+
+#include <memory>
+
+namespace attn::test {
+
+/// A GQA kernel: 32 heads of 128 over 8, as 64 threads and 100 KB of shared
+/// memory.
+inline attn_gpu_kernel_desc gpuKernel() {
+  attn_gpu_kernel_desc desc = {};
+  desc.struct_size = sizeof desc;
+  desc.flags = ATTN_KERNEL_CAUSAL;
+  desc.name = "gqa";
+  desc.arch = 80;
+  desc.dtype = ATTN_BF16;
+  desc.layout = ATTN_LAYOUT_ROW;
+  desc.q_heads = 32;
+  desc.kv_heads = 8;
+  desc.k_dim = desc.v_dim = 128;
+  desc.q_len = 1;
+  desc.kv_tile = 64;
+  desc.scale = 0.125f;
+  desc.threads = 128;
+  desc.shared_bytes = 100 * 1024;
+  desc.row_blocks = 1;
+  desc.ctas_per_sm = 2;
+  desc.plan_threads = 32;
+  desc.combine_threads = 256;
+  desc.combine_blocks = 4;
+  desc.plan = "gqa_plan";
+  desc.decode = "gqa";
+  desc.combine = "gqa_combine";
+  desc.image = "image";
+  desc.image_bytes = 6;
+  return desc;
+}
+
+/// A pointer that nobody may follow, of the highest alignment.
+template <typename T>
+T *devicePointer(uintptr_t value) {
+  return reinterpret_cast<T *>(value << 20);
+}
+
+/// A call that fits gpuKernel(): a paged cache, three of at most four requests.
+inline attn_decode_params gpuParams() {
+  attn_decode_params p = {};
+  p.struct_size = sizeof p;
+  p.flags = ATTN_FLAG_CAUSAL;
+  p.device = ATTN_DEVICE_CUDA;
+  p.dtype = ATTN_BF16;
+  p.layout = ATTN_LAYOUT_ROW;
+  p.q_heads = 32;
+  p.kv_heads = 8;
+  p.k_dim = p.v_dim = 128;
+  p.q_len = 1;
+  p.scale = 0.125f;
+  p.max_batch = 4;
+  p.max_seq_len = 1000;
+  p.page_size = 16;
+  p.num_blocks = 512;
+  p.batch = 3;
+  p.q = devicePointer<void>(1);
+  p.q_stride_batch = p.q_stride_token = 32 * 128;
+  p.q_stride_head = 128;
+  p.k = devicePointer<void>(2);
+  p.v = devicePointer<void>(3);
+  p.k_stride_block = p.v_stride_block = 16 * 8 * 128;
+  p.k_stride_token = p.v_stride_token = 8 * 128;
+  p.k_stride_head = p.v_stride_head = 128;
+  p.seq_lens = devicePointer<int32_t>(4);
+  p.block_table = devicePointer<int32_t>(5);
+  p.block_table_stride = p.max_blocks = 63;
+  p.out = devicePointer<void>(6);
+  p.out_stride_batch = p.out_stride_token = 32 * 128;
+  p.out_stride_head = 128;
+  p.workspace = devicePointer<void>(7);
+  p.workspace_bytes = uint64_t(1) << 40;
+  p.stream = devicePointer<void>(8);
+  return p;
+}
+
+struct CloseLibrary {
+  void operator()(attn_library *lib) const { attn_library_close(lib); }
+};
+using Library = std::unique_ptr<attn_library, CloseLibrary>;
+
+} // namespace attn::test
+
+#endif // ATTN_TEST_UNIT_RUNTIME_GPUPROBLEM_H

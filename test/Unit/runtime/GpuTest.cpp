@@ -1,0 +1,397 @@
+//===-- GpuTest.cpp - attn_decode on a GPU, up to the launches ------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GpuProblem.h"
+#include "gtest/gtest.h"
+
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+using namespace attn::test;
+
+namespace {
+
+/// A launcher that writes down what it is asked for.
+struct Recorder {
+  struct Launch {
+    std::string function;
+    attn_gpu_launch shape;
+    void *stream;
+    attn_gpu_args args;
+  };
+  std::vector<Launch> launches;
+  std::vector<std::string> loaded;
+  int unloaded = 0;
+  attn_status loadStatus = ATTN_OK;
+  std::string failingLaunch;
+
+  attn_gpu_launcher makeLauncher(int32_t arch, int64_t sms) {
+    attn_gpu_launcher launcher = {};
+    launcher.struct_size = sizeof launcher;
+    launcher.arch = arch;
+    launcher.sms = sms;
+    launcher.context = this;
+    launcher.load = [](void *context, const attn_gpu_kernel_desc *kernel,
+                       attn_gpu_functions *functions) {
+      auto *recorder = static_cast<Recorder *>(context);
+      if (recorder->loadStatus)
+        return recorder->loadStatus;
+      recorder->loaded.push_back(kernel->name);
+      *functions = {context, const_cast<char *>(kernel->plan),
+                    const_cast<char *>(kernel->decode),
+                    const_cast<char *>(kernel->combine)};
+      return ATTN_OK;
+    };
+    launcher.launch = [](void *context, void *function,
+                         const attn_gpu_launch *shape, void *stream,
+                         const attn_gpu_args *args) {
+      auto *recorder = static_cast<Recorder *>(context);
+      std::string name = static_cast<const char *>(function);
+      recorder->launches.push_back({name, *shape, stream, *args});
+      return name == recorder->failingLaunch ? ATTN_ERROR_CUDA : ATTN_OK;
+    };
+    launcher.unload = [](void *context, const attn_gpu_functions *) {
+      ++static_cast<Recorder *>(context)->unloaded;
+    };
+    return launcher;
+  }
+};
+
+struct Gpu : testing::Test {
+  /// Opens `descs` on a GPU of this capability.
+  attn_status open(std::vector<attn_gpu_kernel_desc> descs, int32_t arch = 80,
+                   int64_t sms = 108) {
+    kernels = std::move(descs);
+    table = {ATTN_GPU_ABI_VERSION, uint32_t(kernels.size()), kernels.data()};
+    launcher = recorder.makeLauncher(arch, sms);
+    attn_library *opened = nullptr;
+    attn_status status =
+        attn_library_from_gpu_table(&table, &launcher, &opened);
+    lib.reset(opened);
+    return status;
+  }
+
+  uint64_t workspace(const attn_decode_params &p) {
+    uint64_t bytes = 0;
+    EXPECT_EQ(attn_decode_workspace_size(lib.get(), &p, &bytes), ATTN_OK)
+        << attn_error_message();
+    return bytes;
+  }
+
+  Recorder recorder;
+  std::vector<attn_gpu_kernel_desc> kernels;
+  attn_gpu_kernel_table table;
+  attn_gpu_launcher launcher;
+  Library lib;
+};
+
+int64_t alignUp(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+} // namespace
+
+TEST_F(Gpu, ThreeLaunches) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK) << attn_error_message();
+  attn_decode_params p = gpuParams();
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(recorder.launches.size(), 3u);
+  const auto &plan = recorder.launches[0], &decode = recorder.launches[1],
+             &combine = recorder.launches[2];
+
+  EXPECT_EQ(plan.function, "gqa_plan");
+  EXPECT_EQ(std::vector<uint32_t>(plan.shape.grid, plan.shape.grid + 3),
+            (std::vector<uint32_t>{1, 1, 1}));
+  EXPECT_EQ(plan.shape.threads, 32u);
+  EXPECT_EQ(plan.shape.shared_bytes, 0u);
+
+  EXPECT_EQ(decode.function, "gqa");
+  // Two CTAs on each of 108 multiprocessors, dealt to eight KV heads.
+  EXPECT_EQ(std::vector<uint32_t>(decode.shape.grid, decode.shape.grid + 3),
+            (std::vector<uint32_t>{27, 8, 1}));
+  EXPECT_EQ(decode.shape.threads, 128u);
+  EXPECT_EQ(decode.shape.shared_bytes, 100u * 1024);
+
+  EXPECT_EQ(combine.function, "gqa_combine");
+  EXPECT_EQ(std::vector<uint32_t>(combine.shape.grid, combine.shape.grid + 3),
+            (std::vector<uint32_t>{4, 4, 1}));
+  EXPECT_EQ(combine.shape.threads, 256u);
+  EXPECT_EQ(combine.shape.shared_bytes, 0u);
+
+  for (const auto &launch : recorder.launches) {
+    EXPECT_EQ(launch.stream, p.stream);
+    EXPECT_FALSE(launch.shape.dependent);
+    EXPECT_EQ(memcmp(&launch.args, &plan.args, sizeof plan.args), 0);
+  }
+}
+
+TEST_F(Gpu, ArgumentsAreThoseOfTheCall) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  p.lse = devicePointer<float>(9);
+  p.lse_stride_batch = p.lse_stride_token = 32;
+  p.lse_stride_head = 1;
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  const attn_gpu_args &args = recorder.launches[0].args;
+  EXPECT_EQ(args.tensors.q, p.q);
+  EXPECT_EQ(args.tensors.k, p.k);
+  EXPECT_EQ(args.tensors.k_stride_block, p.k_stride_block);
+  EXPECT_EQ(args.tensors.v, p.v);
+  EXPECT_EQ(args.tensors.page_size, 16);
+  EXPECT_EQ(args.tensors.out, p.out);
+  EXPECT_EQ(args.tensors.lse, p.lse);
+  EXPECT_EQ(args.seq_lens, p.seq_lens);
+  EXPECT_EQ(args.block_table, p.block_table);
+  EXPECT_EQ(args.block_table_stride, 63);
+  EXPECT_EQ(args.block_indptr, nullptr);
+  EXPECT_EQ(args.batch, 3);
+  EXPECT_EQ(args.max_batch, 4);
+  EXPECT_EQ(args.parts, 27);
+  EXPECT_EQ(args.split_tiles, 0);
+}
+
+TEST_F(Gpu, IndptrStandsInForTheTable) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  p.block_table = nullptr;
+  p.indptr = devicePointer<int32_t>(10);
+  p.indices = devicePointer<void>(11);
+  p.max_indices = 200;
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(recorder.launches[0].args.block_table, p.indices);
+  EXPECT_EQ(recorder.launches[0].args.block_indptr, p.indptr);
+}
+
+TEST_F(Gpu, WorkspaceHoldsPlanAndPartials) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  const attn_gpu_args &args = recorder.launches[0].args;
+  auto offset = [&](const void *pointer) {
+    return static_cast<const char *>(pointer) -
+           static_cast<const char *>(p.workspace);
+  };
+  int64_t planBytes = 4 * (3 + 4 + 27), slots = 2 * 27;
+  EXPECT_EQ(offset(args.plan), 0);
+  EXPECT_EQ(offset(args.tensors.partial_out), alignUp(planBytes));
+  EXPECT_EQ(offset(args.tensors.partial_lse),
+            alignUp(planBytes) + slots * 32 * 128 * 4);
+  EXPECT_EQ(workspace(p), uint64_t(alignUp(planBytes) + slots * 32 * 128 * 4 +
+                                   slots * 32 * 4));
+}
+
+TEST_F(Gpu, BatchInvariantSplitsAreWholeTiles) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  p.flags |= ATTN_FLAG_BATCH_INVARIANT;
+  p.split_size = 200; // four tiles of 64
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  const attn_gpu_args &args = recorder.launches[0].args;
+  EXPECT_EQ(args.split_tiles, 4);
+  // 16 tiles, so four chunks of each of four requests.
+  int64_t slots = 16;
+  EXPECT_EQ(reinterpret_cast<char *>(args.tensors.partial_lse) -
+                reinterpret_cast<char *>(args.tensors.partial_out),
+            slots * 32 * 128 * 4);
+}
+
+// What may be captured in a graph depends on nothing that a step changes.
+TEST_F(Gpu, ShapesAndWorkspaceDependOnCapacitiesAlone) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  uint64_t bytes = workspace(p);
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK);
+  p.batch = 1;
+  p.seq_lens = devicePointer<int32_t>(12);
+  EXPECT_EQ(workspace(p), bytes);
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK);
+  ASSERT_EQ(recorder.launches.size(), 6u);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(memcmp(&recorder.launches[i].shape,
+                     &recorder.launches[i + 3].shape, sizeof(attn_gpu_launch)),
+              0);
+}
+
+TEST_F(Gpu, KernelsThatWaitMayStartEarly) {
+  attn_gpu_kernel_desc desc = gpuKernel();
+  desc.arch = 90;
+  ASSERT_EQ(open({desc}, 100), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK);
+  EXPECT_FALSE(recorder.launches[0].shape.dependent);
+  EXPECT_TRUE(recorder.launches[1].shape.dependent);
+  EXPECT_TRUE(recorder.launches[2].shape.dependent);
+}
+
+TEST_F(Gpu, EmptyBatchLaunchesNothing) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  p.batch = 0;
+  EXPECT_EQ(attn_decode(lib.get(), &p), ATTN_OK);
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
+TEST_F(Gpu, FewSMsStillGetAPart) {
+  ASSERT_EQ(open({gpuKernel()}, 80, 1), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK);
+  EXPECT_EQ(recorder.launches[1].shape.grid[0], 1u);
+}
+
+TEST_F(Gpu, TheHighestArchitectureThatRunsIsChosen) {
+  attn_gpu_kernel_desc generic = gpuKernel(), hopper = gpuKernel(),
+                       blackwell = gpuKernel();
+  generic.name = "generic";
+  hopper.name = hopper.decode = "hopper";
+  hopper.arch = 90;
+  blackwell.name = "blackwell";
+  blackwell.arch = 100;
+  ASSERT_EQ(open({generic, hopper, blackwell}, 90), ATTN_OK);
+  EXPECT_EQ(recorder.loaded, (std::vector<std::string>{"generic", "hopper"}));
+  attn_decode_params p = gpuParams();
+  uint32_t index = 99;
+  ASSERT_EQ(attn_select_kernel(lib.get(), &p, &index), ATTN_OK);
+  EXPECT_EQ(index, 1u);
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK);
+  EXPECT_EQ(recorder.launches[1].function, "hopper");
+  EXPECT_EQ(attn_library_num_kernels(lib.get()), 3u);
+  EXPECT_STREQ(attn_library_kernel(lib.get(), 2)->name, "blackwell");
+  lib.reset();
+  EXPECT_EQ(recorder.unloaded, 2);
+}
+
+TEST_F(Gpu, ReasonsNameTheGpu) {
+  attn_gpu_kernel_desc desc = gpuKernel();
+  desc.arch = 90;
+  ASSERT_EQ(open({desc}, 80), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  attn_reason reason;
+  size_t count = 0;
+  EXPECT_EQ(attn_query_support(lib.get(), &p, &reason, 1, &count),
+            ATTN_ERROR_CPU_FEATURE);
+  EXPECT_EQ(count, 1u);
+  EXPECT_EQ(reason.code, ATTN_REASON_CPU_FEATURE);
+  EXPECT_STREQ(reason.text,
+               "GPU: kernel is for compute capability 9.0 and above");
+
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  p.device = ATTN_DEVICE_CPU;
+  p.stream = nullptr;
+  EXPECT_EQ(attn_query_support(lib.get(), &p, &reason, 1, &count),
+            ATTN_ERROR_UNSUPPORTED);
+  EXPECT_EQ(reason.code, ATTN_REASON_DEVICE);
+  EXPECT_STREQ(reason.text, "device: CPU asked, kernel is for CUDA");
+}
+
+TEST_F(Gpu, FactsAreComparedAsOnTheCpu) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  p.window = 128;
+  attn_reason reason;
+  size_t count = 0;
+  EXPECT_EQ(attn_query_support(lib.get(), &p, &reason, 1, &count),
+            ATTN_ERROR_UNSUPPORTED);
+  EXPECT_EQ(reason.code, ATTN_REASON_WINDOW);
+  EXPECT_EQ(attn_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
+TEST_F(Gpu, BadCallsLaunchNothing) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  struct {
+    const char *what;
+    std::function<void(attn_decode_params &)> spoil;
+    attn_status status;
+  } const cases[] = {
+      {"no q", [](auto &p) { p.q = nullptr; }, ATTN_ERROR_NULL_POINTER},
+      {"no workspace", [](auto &p) { p.workspace = nullptr; },
+       ATTN_ERROR_NULL_POINTER},
+      {"small workspace", [](auto &p) { p.workspace_bytes = 1000; },
+       ATTN_ERROR_WORKSPACE_SIZE},
+      {"k off 16 bytes", [](auto &p) { p.k = (const char *)p.k + 8; },
+       ATTN_ERROR_MISALIGNED},
+      {"v's stride off 16 bytes", [](auto &p) { p.v_stride_token += 4; },
+       ATTN_ERROR_MISALIGNED},
+      {"out's stride off 16 bytes", [](auto &p) { p.out_stride_batch += 4; },
+       ATTN_ERROR_MISALIGNED},
+      {"negative stride", [](auto &p) { p.q_stride_head = -128; },
+       ATTN_ERROR_STRIDE},
+      {"batch over capacity", [](auto &p) { p.batch = 5; },
+       ATTN_ERROR_BATCH_CAPACITY},
+      {"table too narrow", [](auto &p) { p.max_blocks = 62; },
+       ATTN_ERROR_CACHE_CAPACITY},
+      {"no lengths", [](auto &p) { p.seq_lens = nullptr; },
+       ATTN_ERROR_UNSUPPORTED},
+      {"wide indices",
+       [](auto &p) {
+         p.block_table = nullptr;
+         p.indptr = devicePointer<int32_t>(10);
+         p.indices = devicePointer<void>(11);
+         p.max_indices = 200;
+         p.index_type = ATTN_INDEX_INT64;
+       },
+       ATTN_ERROR_UNSUPPORTED},
+      {"more tiles than int32 counts",
+       [](auto &p) {
+         p.max_batch = INT32_MAX;
+         p.max_seq_len = 129;
+         p.batch = 1;
+       },
+       ATTN_ERROR_SHAPE},
+      {"sinks without the flag",
+       [](auto &p) { p.sinks = devicePointer<float>(12); }, ATTN_ERROR_SINKS},
+  };
+  for (const auto &each : cases) {
+    attn_decode_params p = gpuParams();
+    each.spoil(p);
+    EXPECT_EQ(attn_decode(lib.get(), &p), each.status)
+        << each.what << ": " << attn_error_message();
+  }
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
+TEST_F(Gpu, AFailedLaunchEndsTheCall) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  recorder.failingLaunch = "gqa";
+  attn_decode_params p = gpuParams();
+  EXPECT_EQ(attn_decode(lib.get(), &p), ATTN_ERROR_CUDA);
+  EXPECT_EQ(recorder.launches.size(), 2u);
+}
+
+TEST_F(Gpu, AFailedLoadLeavesNoLibrary) {
+  recorder.loadStatus = ATTN_ERROR_CUDA;
+  EXPECT_EQ(open({gpuKernel()}), ATTN_ERROR_CUDA);
+  EXPECT_EQ(lib, nullptr);
+  EXPECT_EQ(recorder.unloaded, 0);
+}
+
+TEST_F(Gpu, BadTablesAreRefused) {
+  struct {
+    const char *what;
+    std::function<void(attn_gpu_kernel_desc &)> spoil;
+  } const cases[] = {
+      {"size", [](auto &d) { d.struct_size = 8; }},
+      {"no function", [](auto &d) { d.combine = nullptr; }},
+      {"layout", [](auto &d) { d.layout = ATTN_LAYOUT_OWN; }},
+      {"heads", [](auto &d) { d.q_heads = 33; }},
+      {"threads", [](auto &d) { d.threads = 2048; }},
+      {"grid", [](auto &d) { d.row_blocks = 0; }},
+      {"residency", [](auto &d) { d.ctas_per_sm = 0; }},
+      {"tile", [](auto &d) { d.kv_tile = 0; }},
+      {"shared", [](auto &d) { d.shared_bytes = -1; }},
+  };
+  for (const auto &each : cases) {
+    attn_gpu_kernel_desc desc = gpuKernel();
+    each.spoil(desc);
+    EXPECT_EQ(open({desc}), ATTN_ERROR_LIBRARY_TABLE) << each.what;
+  }
+  EXPECT_TRUE(recorder.loaded.empty());
+  table.abi_version = 99;
+  attn_library *opened;
+  EXPECT_EQ(attn_library_from_gpu_table(&table, &launcher, &opened),
+            ATTN_ERROR_LIBRARY_ABI);
+}
