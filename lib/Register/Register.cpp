@@ -8,6 +8,7 @@
 #include "attn/Register.h"
 #include "attn/Conversion/AttnToTile/AttnToTile.h"
 #include "attn/Conversion/EmulateX86/Passes.h"
+#include "attn/Conversion/NVVMToSIMT/NVVMToSIMT.h"
 #include "attn/Conversion/TileToCPU/TileToCPU.h"
 #include "attn/Conversion/TileToNVVM/TileToNVVM.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
@@ -16,6 +17,7 @@
 #include "attn/Dialect/Tile/Transforms/Passes.h"
 #include "attn/Pipelines/CPUPipeline.h"
 #include "attn/Pipelines/GPUPipeline.h"
+#include "attn/Pipelines/SIMTPipeline.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -38,6 +40,7 @@ void attn::registerPasses() {
   registerAttnSelectForm();
   registerAttnSelectGPUSchedule();
   registerConvertAttnToTile();
+  registerConvertNVVMToSIMT();
   registerConvertTileToCPU();
   registerConvertTileToNVVM();
   registerLowerToLLVMCPU();
@@ -45,4 +48,5 @@ void attn::registerPasses() {
   registerEmulateX86Passes();
   registerPipelines();
   registerGPUPipelines();
+  registerSIMTPipeline();
 }

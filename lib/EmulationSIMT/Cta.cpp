@@ -1,0 +1,253 @@
+//===- Cta.cpp - Scheduling the threads of a CTA --------------------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Cta.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <sys/mman.h>
+
+using namespace attn::simt;
+
+static thread_local Cta *currentCta = nullptr;
+
+Cta &Cta::current() { return *currentCta; }
+
+Cta::Cta(Launch &launch)
+    : launch(launch),
+      threadCount(launch.config.block.x * launch.config.block.y *
+                  launch.config.block.z),
+      actors(2 * threadCount), sharedBytes(launch.kernel.static_shared_bytes +
+                                           launch.config.dynamicSharedBytes) {
+  mapArena();
+  stacks.reserve(threadCount);
+  threads.resize(threadCount);
+  warps.resize((threadCount + kWarp - 1) / kWarp);
+}
+
+Cta::~Cta() { munmap(arena, kSharedAlignment); }
+
+void Cta::mapArena() {
+  // Twice the size, for the alignment; what is too much goes back.
+  size_t bytes = 2 * kSharedAlignment;
+  void *mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  if (mapped == MAP_FAILED) {
+    std::fprintf(stderr, "attn-simt: no memory below 2^31 for shared memory\n");
+    std::abort();
+  }
+  auto address = reinterpret_cast<uintptr_t>(mapped);
+  uintptr_t aligned =
+      (address + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
+  if (aligned != address)
+    munmap(mapped, aligned - address);
+  uintptr_t end = aligned + kSharedAlignment;
+  if (end != address + bytes)
+    munmap(reinterpret_cast<void *>(end), address + bytes - end);
+  arena = reinterpret_cast<char *>(aligned);
+}
+
+void Cta::run(uint32_t newIndex) {
+  index = newIndex;
+  serial = launch.firstCta + index;
+  blockIndex = launch.blockId(index);
+  random.seed(launch.config.seed * 0x9E3779B97F4A7C15u + index);
+  std::memset(arena, 0xFF, sharedBytes);
+  if (launch.config.check)
+    shared.reset(sharedBytes, /*initialized=*/false);
+  clocks.assign(size_t(threadCount) * actors, 0);
+  for (NamedBarrier &barrier : barriers)
+    barrier = {};
+  for (uint32_t i = 0; i < threadCount; ++i) {
+    threads[i] = {};
+    threads[i].context = stacks.start(i, fiberMain);
+    advance(i);
+  }
+  for (uint32_t i = 0; i < warps.size(); ++i) {
+    uint32_t count = std::min(kWarp, threadCount - i * kWarp);
+    warps[i] = {};
+    warps[i].lanes = count == kWarp ? ~0u : (1u << count) - 1;
+    warps[i].ready = warps[i].lanes;
+  }
+  liveThreads = threadCount;
+  idleYields = 0;
+  currentCta = this;
+  bool reverse = launch.config.schedule == Schedule::Reverse;
+  running = reverse ? threadCount - 1 : 0;
+  if (launch.config.schedule == Schedule::Random)
+    running = static_cast<uint32_t>(random() % threadCount);
+  warp().ready &= ~(1u << lane());
+  switchContext(&mainContext, thread().context);
+  currentCta = nullptr;
+}
+
+void Cta::fiberMain() {
+  Cta &cta = current();
+  cta.launch.kernel.entry(cta.launch.params);
+  cta.exitThread();
+}
+
+/// The first set bit of `bits` at or after `from`, else the first of all.
+static uint32_t nextBit(uint32_t bits, uint32_t from) {
+  uint32_t after = from < kWarp ? bits & ~0u << from : 0;
+  return __builtin_ctz(after ? after : bits);
+}
+
+/// The last set bit of `bits` before `from`, else the last of all.
+static uint32_t previousBit(uint32_t bits, uint32_t from) {
+  uint32_t before = bits & ~(~0u << from);
+  return kWarp - 1 - __builtin_clz(before ? before : bits);
+}
+
+uint32_t Cta::pickInOrder(bool otherWarpFirst) const {
+  auto count = static_cast<uint32_t>(warps.size());
+  bool reverse = launch.config.schedule == Schedule::Reverse;
+  uint32_t own = running / kWarp;
+  for (uint32_t i = otherWarpFirst; i < count + otherWarpFirst; ++i) {
+    uint32_t at =
+        reverse ? (own + count - i % count) % count : (own + i) % count;
+    uint32_t ready = warps[at].ready;
+    if (!ready)
+      continue;
+    uint32_t lane = reverse
+                        ? previousBit(ready, at == own ? running % kWarp : 0)
+                        : nextBit(ready, at == own ? running % kWarp : 0);
+    return at * kWarp + lane;
+  }
+  return kNone;
+}
+
+uint32_t Cta::pickReady(bool otherWarpFirst) {
+  if (launch.config.schedule != Schedule::Random)
+    return pickInOrder(otherWarpFirst);
+  uint32_t count = 0;
+  for (const Warp &warp : warps)
+    count += __builtin_popcount(warp.ready);
+  if (count == 0)
+    return kNone;
+  auto nth = static_cast<uint32_t>(random() % count);
+  for (uint32_t i = 0;; ++i) {
+    uint32_t ready = warps[i].ready;
+    uint32_t here = __builtin_popcount(ready);
+    if (nth >= here) {
+      nth -= here;
+      continue;
+    }
+    for (; nth > 0; --nth)
+      ready &= ready - 1;
+    return i * kWarp + __builtin_ctz(ready);
+  }
+}
+
+void Cta::switchTo(uint32_t next) {
+  Context *from = &thread().context;
+  running = next;
+  warp().ready &= ~(1u << lane());
+  switchContext(from, thread().context);
+}
+
+void Cta::leave() {
+  Context dropped;
+  switchContext(&dropped, mainContext);
+  __builtin_unreachable();
+}
+
+void Cta::block(const char *operation, int32_t site, uint32_t detail) {
+  thread().wait = {operation, site, detail};
+  idleYields = 0;
+  uint32_t next = pickReady(/*otherWarpFirst=*/false);
+  if (next == kNone)
+    deadlock();
+  switchTo(next);
+  thread().wait = {};
+}
+
+void Cta::wake(uint32_t woken) {
+  warps[woken / kWarp].ready |= 1u << woken % kWarp;
+}
+
+void Cta::yield(bool progress) {
+  constexpr uint64_t kPollsPerLook = 1 << 12;
+  if (progress)
+    idleYields = 0;
+  else if (idleYields++ == 0)
+    idleSince = std::chrono::steady_clock::now();
+  else if (idleYields % kPollsPerLook == 0 &&
+           std::chrono::steady_clock::now() - idleSince >
+               std::chrono::duration<double>(launch.config.pollSeconds))
+    deadlock();
+  uint32_t next = pickReady(/*otherWarpFirst=*/true);
+  if (next == kNone)
+    return;
+  wake(running);
+  switchTo(next);
+}
+
+void Cta::exitThread() {
+  idleYields = 0;
+  thread().exited = true;
+  warp().exited |= 1u << lane();
+  --liveThreads;
+  completeCollectives(warp());
+  for (NamedBarrier &barrier : barriers)
+    if (barrier.open && isComplete(barrier))
+      completeBarrier(barrier);
+  if (liveThreads == 0)
+    leave();
+  uint32_t next = pickReady(/*otherWarpFirst=*/false);
+  if (next == kNone)
+    deadlock();
+  switchTo(next);
+  __builtin_unreachable();
+}
+
+/// "0-31, 40" for ascending numbers.
+static std::string ranges(const std::vector<uint32_t> &numbers) {
+  std::string text;
+  for (size_t i = 0; i < numbers.size();) {
+    size_t end = i + 1;
+    while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1)
+      ++end;
+    text += (text.empty() ? "" : ", ") + std::to_string(numbers[i]);
+    if (end - i > 1)
+      text += "-" + std::to_string(numbers[end - 1]);
+    i = end;
+  }
+  return text;
+}
+
+void Cta::deadlock() {
+  // Threads in the same state on one line.
+  std::map<std::tuple<std::string, int32_t, uint32_t>, std::vector<uint32_t>>
+      states;
+  std::vector<uint32_t> stuck;
+  for (uint32_t i = 0; i < threadCount; ++i) {
+    const Wait &wait = threads[i].wait;
+    const char *state = threads[i].exited ? "exited"
+                        : wait.operation  ? wait.operation
+                                          : "polling";
+    states[{state, wait.site, wait.detail}].push_back(i);
+    if (!threads[i].exited)
+      stuck.push_back(i);
+  }
+  std::string message = "no thread of the CTA can go on";
+  for (const auto &[state, members] : states) {
+    const auto &[operation, site, detail] = state;
+    message += "\n  threads " + ranges(members) + ": ";
+    if (operation == "exited" || operation == "polling") {
+      message += operation;
+      continue;
+    }
+    char number[16];
+    std::snprintf(number, sizeof(number), "%#x", detail);
+    message += "waiting in " + operation + " " + number + " at " +
+               launch.location(site);
+  }
+  fail(FindingKind::Deadlock, thread().wait.site, std::move(message),
+       std::move(stuck));
+}
