@@ -114,6 +114,16 @@ private:
     return vector;
   }
 
+  /// By halves, so that it stays in registers.
+  static float addLanes(const Vector &vector) {
+    float sums[lanes];
+    memcpy(sums, &vector, sizeof sums);
+    for (int half = lanes / 2; half > 0; half /= 2)
+      for (int lane = 0; lane < half; ++lane)
+        sums[lane] += sums[lane + half];
+    return sums[0];
+  }
+
   template <int R>
   void runRest(int64_t row, int64_t rest) {
     if constexpr (R > 0) {
@@ -127,7 +137,7 @@ private:
   template <int R>
   void runRows(int64_t row) {
     // With few rows, longer runs of weights instead: memory is what is slow.
-    constexpr int vectors = R <= 2 ? 2 * Level::vectors : Level::vectors;
+    constexpr int vectors = R <= 3 ? 2 * Level::vectors : Level::vectors;
     int64_t o = 0;
     if (share.outIsContiguous) {
       for (; o + vectors * lanes <= share.outDim; o += vectors * lanes)
@@ -187,16 +197,19 @@ private:
       for (int r = 0; r < R; ++r)
         inputs[r] = load(x + r * share.inStrideRow + i);
       for (int c = 0; c < C; ++c) {
-        Vector factor = load(w + c * share.weightStride + i);
+        const Element *at = w + c * share.weightStride + i;
+        Vector factor = load(at);
+        __builtin_prefetch(at + C * share.weightStride);
         for (int r = 0; r < R; ++r)
           sums[r][c] += factor * inputs[r];
       }
     }
+    // Indexed at run time, which would keep `sums` out of registers.
+    Vector totals[R][C];
+    memcpy(totals, sums, sizeof totals);
     for (int r = 0; r < R; ++r)
       for (int c = 0; c < C; ++c) {
-        float sum = 0;
-        for (int lane = 0; lane < lanes; ++lane)
-          sum += sums[r][c][lane];
+        float sum = addLanes(totals[r][c]);
         for (int64_t rest = i; rest < share.inDim; ++rest)
           sum += widen(x[r * share.inStrideRow + rest]) *
                  widen(w[c * share.weightStride + rest]);
