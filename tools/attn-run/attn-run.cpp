@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../common/RunOptions.h"
+#include "../common/Device.h"
 
 #include "attn/Harness/Check.h"
 #include "attn/Harness/Problem.h"
@@ -112,32 +112,30 @@ static bool run(mlir::ModuleOp module, mlir::func::FuncOp func, AttendOp op,
     llvm::outs() << "  interpreted\n";
     return true;
   }
-  CPUCompileOptions compile =
-      exitOnError(chooseLevel(opts->isa, opts->emulate));
-  std::unique_ptr<Session> session =
-      exitOnError(Session::create(module, compile, opts->threads));
+  std::unique_ptr<Device> device = exitOnError(Device::create(*opts, module));
   attn_decode_params params = problem->params();
   if (opts->batchInvariant)
     params.flags |= ATTN_FLAG_BATCH_INVARIANT;
   std::string name = func.getName().str();
   params.kernel_name = name.c_str();
-  exitOnError(session->prepare(params));
+  exitOnError(device->prepare(params));
   auto start = std::chrono::steady_clock::now();
-  exitOnError(session->decode(params));
+  exitOnError(device->decode(params));
   double us = std::chrono::duration<double, std::micro>(
                   std::chrono::steady_clock::now() - start)
                   .count();
   llvm::json::Object record{
       {"kernel", name},
-      {"isa", cpuLevelName(compile.level)},
+      {"isa", device->name},
       {"threads", opts->threads.getValue()},
-      {"compile_ms", session->compileSeconds() * 1e3},
-      {"object_bytes", static_cast<int64_t>(session->objectBytes())},
+      {"compile_ms", device->compileSeconds * 1e3},
+      {"object_bytes", static_cast<int64_t>(device->codeBytes)},
       {"first_call_us", us}};
-  llvm::outs() << llvm::formatv(
-      "  {0}: compiled in {1:f0} ms ({2} bytes), first call {3:f0} us\n",
-      cpuLevelName(compile.level), session->compileSeconds() * 1e3,
-      session->objectBytes(), us);
+  llvm::outs() << llvm::formatv("  {0}: compiled in {1:f0} ms", device->name,
+                                device->compileSeconds * 1e3);
+  if (device->codeBytes)
+    llvm::outs() << " (" << device->codeBytes << " bytes)";
+  llvm::outs() << llvm::formatv(", first call {0:f0} us\n", us);
   bool ok = true;
   if (opts->check) {
     Oracle oracle = exitOnError(Oracle::create(func, *problem));

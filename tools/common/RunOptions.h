@@ -8,6 +8,7 @@
 #ifndef ATTN_TOOLS_COMMON_RUNOPTIONS_H
 #define ATTN_TOOLS_COMMON_RUNOPTIONS_H
 
+#include "attn/EmulationSIMT/Launch.h"
 #include "attn/Import/DecodeModule.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Error.h"
@@ -21,8 +22,28 @@ struct RunOptions {
   using opt = llvm::cl::opt<T>;
 
   llvm::cl::OptionCategory category{"options"};
-  opt<std::string> device{"device", llvm::cl::desc("Where to run: cpu"),
-                          llvm::cl::init("cpu"), llvm::cl::cat(category)};
+  opt<std::string> device{
+      "device",
+      llvm::cl::desc("Where to run: cpu, or simt, which emulates a GPU"),
+      llvm::cl::init("cpu"), llvm::cl::cat(category)};
+  opt<std::string> target{"target",
+                          llvm::cl::desc("GPU architecture (sm_80, sm_90, …)"),
+                          llvm::cl::init("sm_90"), llvm::cl::cat(category)};
+  opt<simt::Schedule> simtSchedule{
+      "simt-schedule", llvm::cl::desc("Order of the emulated threads"),
+      llvm::cl::values(
+          clEnumValN(simt::Schedule::RoundRobin, "round-robin",
+                     "warps and lanes ascending"),
+          clEnumValN(simt::Schedule::Reverse, "reverse", "descending"),
+          clEnumValN(simt::Schedule::Random, "random", "from --simt-seed")),
+      llvm::cl::init(simt::Schedule::RoundRobin), llvm::cl::cat(category)};
+  opt<uint64_t> simtSeed{"simt-seed",
+                         llvm::cl::desc("Seed of the random order"),
+                         llvm::cl::init(1), llvm::cl::cat(category)};
+  opt<bool> simtEager{
+      "simt-eager",
+      llvm::cl::desc("Asynchronous copies write at once, not when waited for"),
+      llvm::cl::cat(category)};
   opt<std::string> isa{"isa",
                        llvm::cl::desc("auto, avx2, avx512, avx512bf16 or amx"),
                        llvm::cl::init("auto"), llvm::cl::cat(category)};

@@ -104,13 +104,8 @@ Value Emitter::pair(Value low, Value high) {
   return LLVM::InsertElementOp::create(b, loc, vector, high, i32(1));
 }
 Value Emitter::roundPair(Value low, Value high, Type element) {
-  auto type = VectorType::get({2}, element);
-  auto nearest = NVVM::FPRoundingMode::RN;
-  if (element.isBF16())
-    return NVVM::ConvertF32x2ToBF16x2Op::create(b, loc, type, high, low,
-                                                Value(), nearest);
-  return NVVM::ConvertF32x2ToF16x2Op::create(b, loc, type, high, low, Value(),
-                                             nearest);
+  return arith::TruncFOp::create(b, loc, VectorType::get({2}, element),
+                                 pair(low, high));
 }
 Value Emitter::maxF(Value x, Value y) { return binary<arith::MaxNumFOp>(x, y); }
 Value Emitter::addF(Value x, Value y) { return binary<arith::AddFOp>(x, y); }

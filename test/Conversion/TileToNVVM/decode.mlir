@@ -40,7 +40,7 @@
 // Weights go to shared memory in the cache's type, maxima over four lanes and
 // then over the warps.
 
-// CHECK:           nvvm.convert.f32x2.to.f16x2
+// CHECK:           arith.truncf %{{.*}} : vector<2xf32> to vector<2xf16>
 // CHECK:           nvvm.shfl.sync bfly
 // CHECK:           nvvm.barrier0
 

@@ -11,6 +11,7 @@
 #include "attn/Harness/Check.h"
 #include "attn/Harness/Problem.h"
 #include "attn/Harness/Session.h"
+#include "attn/Harness/SimtSession.h"
 #include "attn/Import/DecodeModule.h"
 #include "attn/Register.h"
 
@@ -66,6 +67,7 @@ struct Attention::Impl {
   std::string name; ///< of the function
   std::map<std::pair<CPULevel, CPULevel>, std::unique_ptr<harness::Session>>
       sessions;
+  std::map<std::string, std::unique_ptr<harness::SimtSession>> simtSessions;
 
   mlir::func::FuncOp func() {
     return module->lookupSymbol<mlir::func::FuncOp>(name);
@@ -161,6 +163,29 @@ std::unique_ptr<Call> Attention::makeCall(const std::vector<int32_t> &lens,
   return call;
 }
 
+std::string Attention::runSimt(Call &call, const SimtRun &run) {
+  auto &session = impl->simtSessions[run.chip];
+  if (!session) {
+    harness::SimtOptions options;
+    options.chip = run.chip;
+    auto made = harness::SimtSession::create(*impl->module, options);
+    if (!made)
+      return llvm::toString(made.takeError());
+    session = std::move(*made);
+  }
+  session->config.schedule = static_cast<simt::Schedule>(run.schedule);
+  session->config.async =
+      run.lateCopies ? simt::AsyncCopies::Late : simt::AsyncCopies::Eager;
+  session->config.seed = run.seed;
+  call.impl->problem->clearResults();
+  attn_decode_params params = call.params();
+  if (run.batchInvariant) {
+    params.flags |= ATTN_FLAG_BATCH_INVARIANT;
+    params.split_size = 64;
+  }
+  return llvm::toString(session->decode(params));
+}
+
 attn_decode_params Call::params() {
   attn_decode_params params = impl->problem->params();
   params.kernel_name = impl->attention->name.c_str();
@@ -246,6 +271,29 @@ void attn::test::checkCase(const Case &c, uint64_t seed) {
         ASSERT_EQ(call->run(library, threads), "");
         EXPECT_EQ(call->check(), "");
       }
+    }
+  }
+}
+
+void attn::test::checkCaseSimt(const Case &c, uint64_t seed) {
+  SCOPED_TRACE("ATTN_TEST_CASE='" + c.line +
+               "' ATTN_TEST_SEED=" + std::to_string(seed));
+  Attention attention(c);
+  // Both ways to split, and two sizes of shared memory, hence of tiles.
+  const SimtRun runs[] = {
+      {"sm_90", SimtRun::RoundRobin, /*lateCopies=*/true, seed, false},
+      {"sm_90", SimtRun::Reverse, /*lateCopies=*/false, seed, true},
+      {"sm_86", SimtRun::Random, /*lateCopies=*/true, seed, false},
+  };
+  for (int64_t page : c.pages) {
+    std::vector<int32_t> lens =
+        c.lens.empty() ? defaultLengths(c, page) : c.lens;
+    std::unique_ptr<Call> call = attention.makeCall(lens, page, seed);
+    for (const SimtRun &run : runs) {
+      SCOPED_TRACE(std::string(run.chip) + ", page " + std::to_string(page) +
+                   ", schedule " + std::to_string(run.schedule));
+      ASSERT_EQ(attention.runSimt(*call, run), "");
+      EXPECT_EQ(call->check(), "");
     }
   }
 }

@@ -74,6 +74,15 @@ using Bytes = std::vector<unsigned char>;
 
 class Call;
 
+/// How the SIMT emulator runs a call.
+struct SimtRun {
+  const char *chip = "sm_90";
+  enum Schedule { RoundRobin, Reverse, Random } schedule = RoundRobin;
+  bool lateCopies = true;
+  uint64_t seed = 1; ///< of the random schedule
+  bool batchInvariant = false;
+};
+
 /// The attention of one case, to be compiled for any level.
 class Attention {
 public:
@@ -89,6 +98,10 @@ public:
   /// A problem with random values from `seed`.
   std::unique_ptr<Call> makeCall(const std::vector<int32_t> &lens, int64_t page,
                                  uint64_t seed = 1);
+
+  /// Runs a call on a pretended GPU, the kernels compiled once for each chip.
+  /// Returns the runtime's complaint or the emulator's findings, or nothing.
+  std::string runSimt(Call &call, const SimtRun &run);
 
 private:
   friend class Call;
@@ -133,6 +146,10 @@ attn_pool *pool(int32_t threads);
 
 /// Runs a case at every level, page and thread count against the oracle.
 void checkCase(const Case &c, uint64_t seed = 1);
+
+/// Runs a case's GPU kernels in the SIMT emulator at every page and under every
+/// schedule against the oracle; nothing may be found.
+void checkCaseSimt(const Case &c, uint64_t seed = 1);
 
 } // namespace attn::test
 

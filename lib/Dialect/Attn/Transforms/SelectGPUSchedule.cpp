@@ -27,16 +27,6 @@ struct Shape {
   bool latent; ///< V is a prefix of K
 };
 
-/// Warps that share the columns of V in groups of 16: four, or as near to four
-/// as the width allows.
-int64_t chooseWarps(int64_t v) {
-  int64_t groups = v / 16;
-  for (int64_t warps : {4, 5, 3, 6, 7, 2, 8, 1})
-    if (groups % warps == 0)
-      return warps;
-  llvm_unreachable("one divides everything");
-}
-
 /// Shared memory of a CTA [bytes]; what TileToNVVM reserves, rounded up.
 int64_t sharedBytes(const Shape &s, int64_t rows, int64_t warps, int64_t tile,
                     int64_t stages) {
@@ -60,11 +50,10 @@ int residentCTAs(const NVVMArch &arch, const Shape &s, int64_t rows,
       .ctas;
 }
 
-/// The schedule with the most bytes in flight on an SM that fits it, and of
-/// those the one with the most CTAs, which hide each other's softmax.
+/// Of a number of warps, the schedule with the most bytes in flight on an SM;
+/// none where nothing fits.
 std::optional<tile::GPUScheduleAttr>
-choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s) {
-  int64_t warps = chooseWarps(s.v);
+choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s, int64_t warps) {
   // Tokens are dealt to the warps in groups of 8, and 16 make a step of the
   // second product.
   int64_t unit = warps % 2 ? 16 * warps : 8 * warps;
@@ -81,7 +70,7 @@ choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s) {
     int64_t flight = 0;
     std::optional<tile::GPUScheduleAttr> found;
     for (int64_t tile : {unit, 2 * unit, 3 * unit, 4 * unit}) {
-      if (tile % 16 || tile > 32 * warps || tile > 96)
+      if (tile % 16 || tile > 32 * warps || tile > 128)
         continue;
       for (int64_t stages : {2, 3, 4}) {
         int64_t bytes = sharedBytes(s, rows, warps, tile, stages);
@@ -106,6 +95,17 @@ choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s) {
     }
   }
   return best;
+}
+
+/// Four warps, or as near to four as can share the columns of V in groups of 16
+/// with tiles that fit.
+std::optional<tile::GPUScheduleAttr>
+choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s) {
+  for (int64_t warps : {4, 5, 3, 6, 7, 2, 8, 1})
+    if (s.v % (16 * warps) == 0)
+      if (auto schedule = choose(ctx, arch, s, warps))
+        return schedule;
+  return std::nullopt;
 }
 
 struct SelectGPUSchedule

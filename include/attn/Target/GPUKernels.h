@@ -1,0 +1,43 @@
+//===- GPUKernels.h - The kernels of a module, for the runtime --*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TARGET_GPUKERNELS_H
+#define ATTN_TARGET_GPUKERNELS_H
+
+#include "attn_gpu_abi.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace attn {
+
+/// What the runtime must know of the kernels that convert-tile-to-nvvm made:
+/// read off the functions' `attn.gpu_kernel`. Owns the names that the
+/// descriptions point to.
+class GPUKernels {
+public:
+  /// `arch`: the lowest compute capability, times ten, that the code is for.
+  GPUKernels(mlir::ModuleOp module, int arch);
+  GPUKernels(const GPUKernels &) = delete;
+  GPUKernels &operator=(const GPUKernels &) = delete;
+
+  /// In the order of the functions; images are the caller's to fill in.
+  std::vector<attn_gpu_kernel_desc> descs;
+  attn_gpu_kernel_table table() const {
+    return {ATTN_GPU_ABI_VERSION, static_cast<uint32_t>(descs.size()),
+            descs.data()};
+  }
+
+private:
+  std::deque<std::string> names;
+};
+
+} // namespace attn
+
+#endif // ATTN_TARGET_GPUKERNELS_H
