@@ -7,13 +7,14 @@ Run one directory or file with `lit -v build/test --filter Dialect/Attn`.
 
 import os
 import shutil
+import sys
 
 import lit.formats
 
 config.name = "attn"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test", ".json"]
-config.excludes = ["Unit", "Inputs", "models"]
+config.excludes = ["Unit", "Utils", "Inputs", "models"]
 config.test_source_root = os.path.join(config.attn_source_dir, "test")
 config.test_exec_root = os.path.join(config.attn_build_dir, "test")
 
@@ -24,6 +25,8 @@ config.environment["PATH"] = os.pathsep.join(
 )
 config.substitutions.append(("%attn_src", config.attn_source_dir))
 config.substitutions.append(("%attn_build", config.attn_build_dir))
+config.substitutions.append(("%python", sys.executable))
+config.substitutions.append(("%test_utils", os.path.join(tools_dir, "test-utils")))
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "models")))
 
 # `REQUIRES: attn-run`: the tool is built.
