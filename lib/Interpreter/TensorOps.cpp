@@ -93,6 +93,11 @@ static Error execute(tensor::DimOp op, Frame &frame) {
                     Tensor{{}, {double(source.shape[dim])}});
 }
 
+/// The value knows its extents; a type that contradicts them is an error.
+static Error execute(tensor::CastOp op, Frame &frame) {
+  return frame.bind(op, op.getResult(), Tensor(frame.tensor(op.getSource())));
+}
+
 /// The same elements in another shape.
 static Error reshape(Operation *op, const Tensor &source,
                      ArrayRef<int64_t> shape, Frame &frame) {
@@ -171,8 +176,14 @@ static Error execute(tensor::ConcatOp op, Frame &frame) {
 /// or i64, and exact in a double.
 static ScalarFunction extentFunction(Operation *op) {
   return TypeSwitch<Operation *, ScalarFunction>(op)
-      .Case<arith::IndexCastOp, arith::SIToFPOp>(
+      .Case<arith::IndexCastOp, arith::SIToFPOp, arith::ExtSIOp>(
           [](auto) { return [](ArrayRef<double> x) { return x[0]; }; })
+      .Case([](arith::TruncIOp op) -> ScalarFunction {
+        return [width = op.getType().getIntOrFloatBitWidth()](
+                   ArrayRef<double> x) -> double {
+          return APInt(64, int64_t(x[0]), true).trunc(width).getSExtValue();
+        };
+      })
       .Case([](arith::CmpIOp op) -> ScalarFunction {
         return [predicate = op.getPredicate()](ArrayRef<double> x) {
           return arith::applyCmpPredicate(predicate,
@@ -350,8 +361,9 @@ Error attn::interp::executeTensorOp(Operation *op, Frame &frame) {
   if (isa<arith::ArithDialect>(op->getDialect()))
     return executeScalar(op, frame);
   return TypeSwitch<Operation *, Error>(op)
-      .Case<tensor::EmptyOp, tensor::DimOp, tensor::ExpandShapeOp,
-            tensor::CollapseShapeOp, tensor::ExtractSliceOp, tensor::ConcatOp,
-            linalg::SoftmaxOp>([&](auto op) { return ::execute(op, frame); })
+      .Case<tensor::CastOp, tensor::EmptyOp, tensor::DimOp,
+            tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+            tensor::ExtractSliceOp, tensor::ConcatOp, linalg::SoftmaxOp>(
+          [&](auto op) { return ::execute(op, frame); })
       .Default([](Operation *op) { return errorAt(op, "is not supported"); });
 }

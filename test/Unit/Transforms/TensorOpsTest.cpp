@@ -56,6 +56,9 @@ TEST(TensorOps, Shapes) {
                   "tensor<6xf32> into tensor<3x2xf32>",
                   "tensor<3x2xf32>");
   EXPECT_EQ(r.data, (Data{1, 2, 3, 4, 5, 6}));
+  r = runOn123456("%r = tensor.cast %x : tensor<2x3xf32> to tensor<?x3xf32>",
+                  "tensor<?x3xf32>");
+  EXPECT_EQ(r.data, (Data{1, 2, 3, 4, 5, 6}));
 }
 
 TEST(TensorOps, StructuredOps) {

@@ -312,12 +312,14 @@ struct Raise : attn::impl::AttnRaiseBase<Raise> {
     MLIRContext *context = &getContext();
     RewritePatternSet attention(context), heads(context), latents(context);
     attention.add<RaiseAttention>(context, numAttention, numMissed);
+    populateRaiseForeign(attention, numAttention, numMissed);
     heads.add<FoldRepeatedHeads>(context, numGrouped, numMissed);
     walkAndApplyPatterns(getOperation(), std::move(attention));
     walkAndApplyPatterns(getOperation(), std::move(heads));
     SetVector<Operation *> feeders = feedersOfAttention(getOperation());
     populateRaiseLatent(latents, feeders, numDecompress, numMissed);
     walkAndApplyPatterns(getOperation(), std::move(latents));
+    eraseUnusedForeignConstants(getOperation());
     IRRewriter rewriter(context);
     (void)runRegionDCE(rewriter, getOperation()->getRegions());
   }

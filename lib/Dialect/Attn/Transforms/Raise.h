@@ -17,13 +17,8 @@
 
 namespace attn {
 
-/// A pattern that says in a remark why it does not apply.
-template <typename OpT>
-struct RaisePattern : mlir::OpRewritePattern<OpT> {
-  RaisePattern(mlir::MLIRContext *context, mlir::Pass::Statistic &numDone,
-               mlir::Pass::Statistic &numMissed)
-      : mlir::OpRewritePattern<OpT>(context), numDone(numDone),
-        numMissed(numMissed) {}
+/// What a pattern did, and why it did not, as remarks and statistics.
+struct RaiseRemarks {
   mlir::LogicalResult refuse(mlir::Operation *op,
                              mlir::PatternRewriter &rewriter,
                              const llvm::Twine &reason) const {
@@ -41,6 +36,15 @@ struct RaisePattern : mlir::OpRewritePattern<OpT> {
     ++numDone;
   }
   mlir::Pass::Statistic &numDone, &numMissed;
+};
+
+/// A pattern that says in a remark why it does not apply.
+template <typename OpT>
+struct RaisePattern : mlir::OpRewritePattern<OpT>, RaiseRemarks {
+  RaisePattern(mlir::MLIRContext *context, mlir::Pass::Statistic &numDone,
+               mlir::Pass::Statistic &numMissed)
+      : mlir::OpRewritePattern<OpT>(context), RaiseRemarks{numDone, numMissed} {
+  }
 };
 
 bool isTranspose(mlir::linalg::TransposeOp op,
@@ -63,6 +67,15 @@ void populateRaiseLatent(mlir::RewritePatternSet &patterns,
                          const llvm::SetVector<mlir::Operation *> &feeders,
                          mlir::Pass::Statistic &numDone,
                          mlir::Pass::Statistic &numMissed);
+
+/// The patterns that raise attention ops of dialects that are not registered
+/// (RaiseOnnx.cpp, RaiseOrt.cpp, RaiseIree.cpp, RaiseTorch.cpp).
+void populateRaiseForeign(mlir::RewritePatternSet &patterns,
+                          mlir::Pass::Statistic &numDone,
+                          mlir::Pass::Statistic &numMissed);
+
+/// Erases constants of those dialects that nothing reads any more.
+void eraseUnusedForeignConstants(mlir::Operation *root);
 
 } // namespace attn
 

@@ -257,7 +257,7 @@ def AttnSelectForm : Pass<"attn-select-form"> {
 }
 
 def AttnRaise : Pass<"attn-raise"> {
-  let summary = "Find attention in linalg ops";
+  let summary = "Find attention in linalg ops and other projects' ops";
   let description = [{
     `softmax(scale * Q K^T) V` of `linalg.batch_matmul` and `linalg.softmax`
     becomes `attn.attend`: with its heads, where Q, K and V are collapsed from
@@ -270,10 +270,26 @@ def AttnRaise : Pass<"attn-raise"> {
     or V, whose result is wider than its input and expanded to heads, becomes
     `attn.decompress`; `attn-absorb` then applies.
 
-    A remark says what is in the way of an attention that was almost found: a
-    dense mask, a mask aligned elsewhere, mixed element types.
+    With `--allow-unregistered-dialect`, these become `attn.attend` too, in
+    their generic form and where they mean exactly that:
 
-    Example (test/Dialect/Attn/raise.mlir):
+    - `onnx.Attention` of opsets 23 and 24 (onnx/defs/nn/old.cc): inputs of 3 or
+      4 axes, past and present, `nonpad_kv_seqlen`, constant masks;
+    - `onnx.Custom` of com.microsoft's `GroupQueryAttention`, and of its
+      `PagedAttention`, LATENT too (docs/ContribOperators.md of ONNX Runtime);
+    - `iree_linalg_ext.attention` with indexing maps (LinalgExtOps.td of IREE);
+    - `torch.aten.scaled_dot_product_attention` (torch.nn.functional).
+
+    A causal mask that is aligned at the first token (ONNX without a cache,
+    PyTorch) reads as many tokens as there are queries, where that is known.
+
+    A remark says what is in the way of an attention that was almost found: a
+    dense mask, a mask aligned elsewhere, mixed element types, dropout, RoPE
+    inside of the op, lengths that are known at run time only, or an attribute
+    that is not known. The op is then left as it was.
+
+    Example (test/Dialect/Attn/raise.mlir; raise-onnx.mlir, raise-ort.mlir,
+    raise-iree.mlir and raise-torch.mlir beside it):
 
     ```mlir
     %kt = linalg.transpose ins(%k) ... permutation = [0, 2, 1]
