@@ -44,7 +44,8 @@ function(attn_add_tool name)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
   set_target_properties(${name} PROPERTIES BUILD_RPATH ${LLVM_LIBRARY_DIR}
                         INSTALL_RPATH ${LLVM_LIBRARY_DIR})
-  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+          COMPONENT ${name})
 endfunction()
 
 # attn_add_unittest(NAME SOURCES... [LINK libs]): a GoogleTest binary in

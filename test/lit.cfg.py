@@ -40,6 +40,12 @@ if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-opt")):
 for program in ("cc", "cmake"):
     if shutil.which(program):
         config.available_features.add(program)
+# `REQUIRES: python-env`: scripts/python-env was run.
+if os.path.exists(os.path.join(config.attn_build_dir, "python", "bin", "python")):
+    config.available_features.add("python-env")
+# `REQUIRES: mpi`: an MPI's compiler and launcher (Debian: mpich).
+if shutil.which("mpicc") and shutil.which("mpiexec"):
+    config.available_features.add("mpi")
 
 
 def host_isa():

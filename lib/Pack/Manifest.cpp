@@ -61,7 +61,7 @@ static void writeModel(OStream &json, const Model &model) {
         json.object([&] {
           json.attribute("kind", kind.kind);
           json.attribute("layers", kind.layers);
-          json.attribute("kernels", kind.kernel + "_q*");
+          json.attribute("kernel", kind.kernel); // with _q1, _q2, ... behind
           if (const auto &latent = kind.attention.latent) {
             json.attributeObject("latent", [&] {
               json.attribute("rank", latent->rank);

@@ -1,0 +1,132 @@
+# Copyright 2026 the attn project authors.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A pack, opened."""
+
+import json
+import os
+
+import numpy
+import tvm_ffi
+
+
+class Pool:
+    """Threads that calls run on; without one the caller's thread alone."""
+
+    def __init__(self, pack, threads):
+        self._destroy = pack.functions["pool_destroy"]
+        self.handle = pack.functions["pool_create"](threads)
+
+    def __del__(self):
+        if getattr(self, "handle", 0):
+            self._destroy(self.handle)
+            self.handle = 0
+
+
+class Pack:
+    """The folder that attnc wrote."""
+
+    def __init__(self, folder):
+        with open(os.path.join(folder, "manifest.json")) as file:
+            self.manifest = json.load(file)
+        if self.manifest["schema"] != 1:
+            raise ValueError(f"{folder}: manifest schema "
+                             f"{self.manifest['schema']} is not known")
+        self.name = self.manifest["name"]
+        self.path = os.path.join(folder, f"lib{self.name}_attn.so")
+        module = tvm_ffi.load_module(self.path)
+        self.functions = {name: module[name] for name in (
+            "append", "decode", "decode_workspace_size", "merge",
+            "merge_workspace_size", "num_kernels", "pool_create",
+            "pool_destroy")}
+
+    def layer(self, model=None, kind=None, pool=None):
+        """The layers of one kind of a model; both may be left out where there
+        is one."""
+        found = [Layer(self, entry, kind_entry, pool)
+                 for entry in self.manifest["models"]
+                 for kind_entry in entry["kinds"]
+                 if model in (None, entry["name"])
+                 and kind in (None, kind_entry["kind"])]
+        if len(found) != 1:
+            have = [f"{entry['name']}/{kind_entry['kind']}"
+                    for entry in self.manifest["models"]
+                    for kind_entry in entry["kinds"]]
+            raise KeyError(f"{len(found)} kinds of layer match "
+                           f"{model}/{kind}; the pack has {', '.join(have)}")
+        return found[0]
+
+
+class Layer:
+    """Layers of one kind: their facts, and calls of their kernels."""
+
+    def __init__(self, pack, model, kind, pool=None):
+        self.pack = pack
+        self.model, self.kind = model["name"], kind["kind"]
+        self.max_context = model["max_context"]
+        self.max_batch = pack.manifest["capacities"]["max_batch"]
+        self.pool = pool
+        self.facts = next(kernel for kernel in pack.manifest["kernels"]
+                          if kernel["name"] == kind["kernel"] + "_q1")
+        self._workspace = numpy.empty(0, numpy.uint8)
+
+    def decode(self, q, k, v=None, seq_lens=None, block_table=None, *,
+               sinks=None, out=None, lse=None, batch_invariant=False):
+        """Attention of q over the cache.
+
+        q [batch, q_len, q_heads, k_dim]; k [blocks, page, kv_heads, k_dim] and v
+        [..., v_dim], of any strides (v None where V is a prefix of K: MLA);
+        seq_lens int32 [batch], the new tokens included; block_table int32
+        [batch, blocks of a request], None: request b lives in block b.
+        Returns out [batch, q_len, q_heads, v_dim] and lse, the log-sum-exp,
+        float32 [batch, q_len, q_heads]."""
+        facts = self.facts
+        if bool(facts["sinks"]) != (sinks is not None):
+            raise ValueError(f"{self.model}/{self.kind} "
+                             f"{'has' if facts['sinks'] else 'has no'} sinks")
+        if out is None:
+            out = _empty(q, (*q.shape[:3], facts["v_dim"]), q.dtype)
+        if lse is None:
+            lse = _empty(q, tuple(q.shape[:3]), "float32")
+        # Capacities of this call: what the cache can hold.
+        blocks = block_table.shape[1] if block_table is not None else 1
+        capacity = min(self.max_context, blocks * k.shape[1])
+        arguments = [q, k, v, block_table, seq_lens, out, lse, None,
+                     facts["scale"], facts["window"], facts["softcap"], sinks,
+                     max(1, q.shape[0]), capacity, batch_invariant,
+                     self.pool.handle if self.pool else 0]
+        size = self.pack.functions["decode_workspace_size"](*arguments)
+        arguments[7] = self._reserve(size)
+        self.pack.functions["decode"](*arguments)
+        return out, lse
+
+    def append(self, k_new, v_new, slot_mapping, k, v=None):
+        """Writes rows of new tokens, [tokens, kv_heads, dim], into the cache;
+        slot_mapping int64 [tokens]: block * page + row, -1: skip."""
+        self.pack.functions["append"](k_new, v_new, slot_mapping, k, v,
+                                      self.pool.handle if self.pool else 0)
+
+    def merge(self, partial_out, partial_lse, *, out, lse=None, sinks=None):
+        """Merges attention states over disjoint tokens: partial_out float32
+        [parts, batch, q_len, q_heads, v_dim], partial_lse [parts, ...]."""
+        arguments = [partial_out, partial_lse, out, lse, sinks,
+                     self.facts["kv_heads"], None,
+                     self.pool.handle if self.pool else 0]
+        size = self.pack.functions["merge_workspace_size"](*arguments)
+        arguments[6] = self._reserve(size)
+        self.pack.functions["merge"](*arguments)
+        return out
+
+    def _reserve(self, size):
+        """`size` bytes at a multiple of 64; kept for the next call."""
+        if self._workspace.size < size + 64:
+            self._workspace = numpy.empty(size + 64, numpy.uint8)
+        start = -self._workspace.ctypes.data % 64
+        return self._workspace[start:start + size]
+
+
+def _empty(like, shape, dtype):
+    if isinstance(like, numpy.ndarray):
+        return numpy.empty(shape, dtype)
+    import torch
+    return torch.empty(shape, device=like.device,
+                       dtype=torch.float32 if dtype == "float32" else dtype)
