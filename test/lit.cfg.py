@@ -30,12 +30,18 @@ config.substitutions.append(("%test_utils", os.path.join(tools_dir, "test-utils"
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "models")))
 
 # `REQUIRES: attn-run`: the tool is built.
-for tool in ("attn-import", "attn-run", "attnc", "attn-bench", "attn-advise"):
+tools = ("attn-import", "attn-ptx", "attn-run", "attnc", "attn-bench", "attn-advise")
+for tool in tools:
     if os.path.exists(os.path.join(tools_dir, tool)):
         config.available_features.add(tool)
 # `REQUIRES: mlir-opt`: LLVM's own is there, to load the plugin into.
 if os.path.exists(os.path.join(config.llvm_tools_dir, "mlir-opt")):
     config.available_features.add("mlir-opt")
+# `REQUIRES: ptxas`: the CUDA toolkit's assembler, found as our tools find it.
+cuda = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local/cuda"
+if shutil.which("ptxas") or shutil.which("ptxas", path=os.path.join(cuda, "bin")):
+    config.available_features.add("ptxas")
+config.environment["CUDA_HOME"] = cuda
 # `REQUIRES: cc`: a C compiler, for the examples; cmake for packs.
 for program in ("cc", "cmake"):
     if shutil.which(program):

@@ -96,14 +96,27 @@ static llvm::Expected<Cubin> runPtxas(llvm::StringRef ptx,
   return cubin;
 }
 
+static llvm::Expected<std::string> findPtxas(const PtxasOptions &options) {
+  if (!options.ptxas.empty())
+    return options.ptxas;
+  if (std::optional<std::string> program = findCudaProgram("ptxas"))
+    return *program;
+  return llvm::createStringError(cudaProgramMissing("ptxas"));
+}
+
+llvm::Expected<std::string> attn::getPtxasVersion(const PtxasOptions &options) {
+  auto program = findPtxas(options);
+  if (!program)
+    return program.takeError();
+  return programVersion(*program);
+}
+
 llvm::Expected<Cubin> attn::assemblePTX(llvm::StringRef ptx,
                                         const NVVMArch &arch,
                                         const PtxasOptions &options) {
-  std::optional<std::string> program = options.ptxas.empty()
-                                           ? findCudaProgram("ptxas")
-                                           : std::optional(options.ptxas);
+  auto program = findPtxas(options);
   if (!program)
-    return llvm::createStringError(cudaProgramMissing("ptxas"));
+    return program.takeError();
   std::string target = "-arch=" + arch.name();
   llvm::SmallVector<llvm::StringRef> command = {*program, "-v", "-O3", target};
   if (!options.allowSlow)

@@ -6,16 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "../common/Device.h"
+#include "../common/LoadModules.h"
 
 #include "attn/Harness/Check.h"
 #include "attn/Harness/Problem.h"
 #include "attn/Harness/Session.h"
-#include "attn/Import/DecodeModule.h"
-#include "attn/Model/Config.h"
 #include "attn/Register.h"
 
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
@@ -56,32 +54,6 @@ struct Options : RunOptions {
 static Options *opts;
 
 static llvm::ExitOnError exitOnError;
-
-/// The modules to run: a .mlir file's, or one per kind of layer of a model.
-static std::vector<mlir::OwningOpRef<mlir::ModuleOp>>
-loadModules(mlir::MLIRContext &mlirContext) {
-  std::vector<mlir::OwningOpRef<mlir::ModuleOp>> modules;
-  if (!llvm::StringRef(opts->input).ends_with(".json") &&
-      !llvm::sys::fs::is_directory(opts->input)) {
-    llvm::SourceMgr sources;
-    auto module = mlir::parseSourceFile<mlir::ModuleOp>(opts->input, sources,
-                                                        &mlirContext);
-    if (!module)
-      std::exit(1); // the parser has said why
-    modules.push_back(std::move(module));
-    return modules;
-  }
-  DecodeOptions options = exitOnError(opts->decodeOptions());
-  model::ModelSpec spec = exitOnError(model::loadConfig(opts->input));
-  for (const model::LayerGroup &group : spec.groups)
-    if (group.attention)
-      modules.push_back(exitOnError(
-          buildDecodeModule(&mlirContext, *group.attention,
-                            spec.modelType + "_" + group.kind, options)));
-  if (modules.empty())
-    exitOnError(llvm::createStringError("the model has no attention"));
-  return modules;
-}
 
 static std::vector<int32_t> sequenceLengths() {
   std::vector<int64_t> list(opts->context.begin(), opts->context.end());
@@ -179,7 +151,8 @@ int main(int argc, char **argv) {
   mlir::SourceMgrDiagnosticHandler handler(sources, &ctx);
   bool ok = true, ran = false;
   llvm::json::Array records;
-  for (mlir::OwningOpRef<mlir::ModuleOp> &module : loadModules(ctx)) {
+  for (mlir::OwningOpRef<mlir::ModuleOp> &module : exitOnError(
+           loadModules(ctx, opts->input, exitOnError(opts->decodeOptions())))) {
     if (!opts->emit.empty()) {
       ran = true;
       if (opts->emit == "attn") {

@@ -68,6 +68,9 @@ struct Cubin {
 std::optional<std::string> findCudaProgram(llvm::StringRef name,
                                            llvm::StringRef sibling = "");
 
+/// What `ptxas --version` prints.
+llvm::Expected<std::string> getPtxasVersion(const PtxasOptions &options = {});
+
 /// Assembles with `-v -warn-spills -Werror`. Spills and C75xx messages are
 /// errors unless `allowSlow`; an error carries ptxas' own words. The cache is
 /// keyed by the content of the PTX, the architecture, the flags and ptxas'

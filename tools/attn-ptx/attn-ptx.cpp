@@ -1,0 +1,209 @@
+//===- attn-ptx.cpp - Decode kernels for NVIDIA GPUs ------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../common/LoadModules.h"
+
+#include "attn/Conversion/TileToNVVM/TileToNVVM.h"
+#include "attn/Pipelines/GPUPipeline.h"
+#include "attn/Register.h"
+#include "attn/Target/NVVMCompiler.h"
+#include "attn/Target/PtxCheck.h"
+#include "attn_kernel_abi.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+namespace cl = llvm::cl;
+using namespace attn;
+
+namespace {
+struct Options {
+  cl::OptionCategory category{"options"};
+  cl::opt<std::string> input{cl::Positional, cl::desc("FILE.mlir|config.json"),
+                             cl::cat(category)};
+  cl::list<std::string> targets{
+      "target", cl::CommaSeparated,
+      cl::desc("sm_80, sm_90, ...; without it those of a fat binary"),
+      cl::cat(category)};
+  cl::opt<std::string> emit{
+      "emit", cl::desc("table: what ptxas and the PTX show; or nvvm, ptx"),
+      cl::init("table"), cl::cat(category)};
+  cl::opt<std::string> dtype{"dtype", cl::desc("bf16 or f16"), cl::init("bf16"),
+                             cl::cat(category)};
+  cl::opt<int64_t> qLen{"q-len", cl::desc("Query tokens per sequence"),
+                        cl::init(1), cl::cat(category)};
+  cl::opt<std::string> ptxas{"ptxas", cl::desc("The program to run"),
+                             cl::cat(category)};
+  cl::opt<bool> ptxasVersion{"ptxas-version",
+                             cl::desc("Print what ptxas says of itself"),
+                             cl::cat(category)};
+  cl::opt<bool> noCache{"no-cache", cl::desc("Run ptxas always"),
+                        cl::cat(category)};
+};
+} // namespace
+
+static llvm::ExitOnError exitOnError;
+
+static mlir::OwningOpRef<mlir::ModuleOp> lower(mlir::ModuleOp module,
+                                               const NVVMArch &arch) {
+  mlir::OwningOpRef<mlir::ModuleOp> clone(module.clone());
+  GPUPipelineOptions pipeline;
+  pipeline.chip = arch.name();
+  mlir::PassManager pm(module.getContext());
+  buildGPUPipeline(pm, pipeline);
+  if (mlir::failed(pm.run(*clone)))
+    exitOnError(llvm::createStringError(
+        "the kernels could not be lowered for " + arch.name()));
+  return clone;
+}
+
+/// A decode kernel and what belongs to it, or one of its companions.
+struct KernelRow {
+  std::string name;
+  CTAResources cta;
+  int64_t tileBytes = 0; ///< of a decode kernel: what a tile of the cache has
+  int64_t meantCTAs = 0; ///< resident on an SM, by the schedule
+};
+
+static std::vector<KernelRow> readFacts(mlir::ModuleOp module) {
+  std::vector<KernelRow> rows;
+  module.walk([&](mlir::SymbolOpInterface op) {
+    auto facts = op->getAttrOfType<mlir::DictionaryAttr>(kGPUKernelAttrName);
+    if (!facts)
+      return;
+    auto get = [&](llvm::StringRef fact) {
+      return mlir::cast<mlir::IntegerAttr>(facts.get(fact)).getInt();
+    };
+    bool vInK = get("flags") & ATTN_KERNEL_V_IN_K;
+    KernelRow decode;
+    decode.name = op.getName().str();
+    decode.cta = {int(get("threads")), 0, int(get("shared_bytes"))};
+    decode.tileBytes =
+        get("kv_tile") * (get("k_dim") + (vInK ? 0 : get("v_dim"))) * 2;
+    decode.meantCTAs = get("ctas_per_sm");
+    rows.push_back(decode);
+    rows.push_back(
+        {decode.name + "_combine", {int(get("combine_threads")), 0, 0}});
+    rows.push_back({decode.name + "_plan", {int(get("plan_threads")), 0, 0}});
+  });
+  return rows;
+}
+
+/// Prints a line per function; false if one is not as it should be.
+static bool printTable(const NVVMArch &arch, llvm::StringRef ptx,
+                       const PtxasReport &report,
+                       llvm::ArrayRef<KernelRow> kernels) {
+  auto functions = readPtx(ptx);
+  bool good = true;
+  for (const KernelRow &kernel : kernels) {
+    const PtxasFunction *assembled = report.find(kernel.name);
+    const auto *facts = llvm::find_if(
+        functions, [&](const auto &each) { return each.name == kernel.name; });
+    if (!assembled || facts == functions.end())
+      exitOnError(
+          llvm::createStringError("ptxas says nothing of " + kernel.name));
+    CTAResources cta = kernel.cta;
+    cta.registersPerThread = assembled->registers;
+    cta.sharedBytes += assembled->shared;
+    Occupancy occupancy = getOccupancy(arch, cta);
+    int spills = assembled->spillStores + assembled->spillLoads;
+    std::string flight = "-", faults;
+    auto fault = [&](bool is, const char *what) {
+      if (is)
+        faults += std::string(" ") + what;
+    };
+    if (kernel.tileBytes) {
+      int64_t bytes = bytesInFlight(*facts, kernel.tileBytes, occupancy.ctas);
+      flight = std::to_string(bytes / 1024) + "K";
+      fault(bytes < neededBytesInFlight(arch), "few-bytes-in-flight");
+      fault(occupancy.ctas < kernel.meantCTAs, "fewer-ctas-than-meant");
+      fault(facts->wideAsyncCopies < facts->asyncCopies, "narrow-copies");
+    }
+    fault(spills, "spills");
+    fault(assembled->stack, "stack");
+    fault(facts->localAccesses || facts->localBytes, "local-memory");
+    good &= faults.empty();
+    llvm::outs() << llvm::formatv(
+        "{0,-40} {1,-7} {2,4} {3,5} {4,5} {5,7} {6,4} {7,4} {8,4} {9,-13} "
+        "{10,6}{11}\n",
+        kernel.name, arch.name(), assembled->registers, spills,
+        assembled->stack, cta.sharedBytes, cta.threads, occupancy.ctas,
+        occupancy.warps, occupancyLimitName(occupancy.limit), flight, faults);
+  }
+  for (const std::string &message : report.performance)
+    llvm::outs() << message << "\n";
+  return good && report.performance.empty();
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::ResetCommandLineParser(); // what libLLVM registers collides with ours
+  Options options;
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "attn-ptx: decode kernels for NVIDIA GPUs, and what can be said of them "
+      "without one.\n\nExit status 0 only if no kernel of the table has a "
+      "fault.\n");
+  exitOnError.setBanner("attn-ptx: error: ");
+  PtxasOptions ptxas;
+  ptxas.ptxas = options.ptxas;
+  ptxas.useCache = !options.noCache;
+  ptxas.allowSlow = true; // the table tells
+  if (options.ptxasVersion) {
+    llvm::outs() << exitOnError(getPtxasVersion(ptxas));
+    return 0;
+  }
+  if (options.input.empty())
+    exitOnError(
+        llvm::createStringError("no FILE.mlir or config.json is given"));
+  DecodeOptions decode;
+  auto element = parseElement(options.dtype);
+  if (!element || *element == DecodeOptions::Element::F32)
+    exitOnError(llvm::createStringError("--dtype must be bf16 or f16"));
+  decode.element = *element;
+  decode.qLen = options.qLen;
+  decode.page = KVCacheType::kDynamicPage;
+  std::vector<std::string> targets(options.targets.begin(),
+                                   options.targets.end());
+  if (targets.empty())
+    for (llvm::StringRef name : defaultNVVMArchs())
+      targets.push_back(name.str());
+
+  mlir::DialectRegistry registry;
+  registerDialects(registry);
+  mlir::MLIRContext context(registry);
+  llvm::SourceMgr sources;
+  mlir::SourceMgrDiagnosticHandler handler(sources, &context);
+
+  bool good = true;
+  auto modules = exitOnError(loadModules(context, options.input, decode));
+  for (const std::string &target : targets) {
+    NVVMArch arch = exitOnError(parseNVVMArch(target));
+    for (mlir::OwningOpRef<mlir::ModuleOp> &module : modules) {
+      mlir::OwningOpRef<mlir::ModuleOp> lowered = lower(*module, arch);
+      if (options.emit == "nvvm") {
+        lowered->print(llvm::outs());
+        continue;
+      }
+      std::vector<KernelRow> kernels = readFacts(*lowered);
+      std::string ptx = exitOnError(compileToPTX(*lowered, arch));
+      if (options.emit == "ptx") {
+        llvm::outs() << ptx;
+        continue;
+      }
+      Cubin cubin = exitOnError(assemblePTX(ptx, arch, ptxas));
+      good &= printTable(arch, ptx, cubin.report, kernels);
+    }
+  }
+  return good ? 0 : 1;
+}
