@@ -8,6 +8,7 @@
 #include "Kernel.h"
 #include "Work.h"
 
+#include <cmath>
 #include <cstddef>
 
 using namespace mlir;
@@ -29,6 +30,11 @@ struct CombineKernel : Geometry {
 
   int64_t columns() const { return k.cache.getV(); }
   int64_t elements() const { return llvm::divideCeil(columns(), kWarp); }
+  /// Slots loaded at once: each load takes most of a microsecond, and a long
+  /// sequence alone in its batch has a slot from every part.
+  int64_t slotsAhead() const {
+    return std::clamp<int64_t>(32 / elements(), 4, 8);
+  }
 
   /// Runs `body` for each column element of this lane that exists.
   void forEachColumn(function_ref<void(int64_t, Value)> body) {
@@ -101,10 +107,10 @@ struct CombineKernel : Geometry {
     return {out, e.load(e.ptr(lseBase, e.mul(at.lse, 4)), e.f32(), 4)};
   }
 
-  LogicalResult merge(tile::PartialsOp partials, const Split &split) {
+  LogicalResult merge(tile::PartialsOp op, const Split &split) {
     SmallVector<Value> inits;
     SmallVector<int64_t> sizes;
-    for (Value init : partials.getInits()) {
+    for (Value init : op.getInits()) {
       bool matrix = cast<tile::TileType>(init.getType()).getCols() > 1;
       sizes.push_back(matrix ? elements() : 1);
       auto value = init.getDefiningOp<tile::ConstantOp>().getValue();
@@ -117,7 +123,7 @@ struct CombineKernel : Geometry {
       }
     };
     LogicalResult result = success();
-    Block &body = partials.getBody().front();
+    Block &body = op.getBody().front();
     ValueRange merged =
         e.loop(e.i32(0), split.count, e.i32(1), inits,
                [&](Value index, ValueRange carried) -> SmallVector<Value> {
@@ -135,7 +141,7 @@ struct CombineKernel : Geometry {
                    llvm::append_range(next, fragments.lookup(value));
                  return next;
                });
-    spread(merged, partials.getResults());
+    spread(merged, op.getResults());
     return result;
   }
 

@@ -385,8 +385,10 @@ LogicalResult attn::nvvm::lowerDecode(tile::KernelOp decode,
                                    sizeof(attn_gpu_args), k.threads(),
                                    k.schedule.getCtasPerSm());
   k.args = args;
-  if (dependentLaunch)
+  if (dependentLaunch) {
+    k.e.launchDependents();
     k.e.waitForPredecessor();
+  }
   DecodeKernel kernel(k);
   {
     OpBuilder::InsertionGuard guard(b);
@@ -395,8 +397,6 @@ LogicalResult attn::nvvm::lowerDecode(tile::KernelOp decode,
       return failure();
     }
   }
-  if (dependentLaunch)
-    k.e.launchDependents();
   LLVM::ReturnOp::create(b, decode.getLoc(), ValueRange{});
   attachFacts(func, k, kernel.layout.bytes);
   return success();

@@ -95,9 +95,10 @@ LogicalResult attn::nvvm::lowerPlan(tile::KernelOp decode,
                    sizeof(attn_gpu_args), kPlanThreads);
   Kernel k(b, decode);
   k.args = args;
-  PlanKernel(k).run();
+  // The decode kernel may start at once: it waits where it needs the plan.
   if (dependentLaunch)
     k.e.launchDependents();
+  PlanKernel(k).run();
   LLVM::ReturnOp::create(b, decode.getLoc(), ValueRange{});
   return success();
 }

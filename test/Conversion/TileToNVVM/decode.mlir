@@ -58,8 +58,8 @@
 // PDL-NOT:     griddepcontrol wait
 // PDL:         nvvm.griddepcontrol launch_dependents
 // PDL-LABEL:   llvm.func @f16(
-// PDL:         nvvm.griddepcontrol wait
 // PDL:         nvvm.griddepcontrol launch_dependents
+// PDL-NEXT:    nvvm.griddepcontrol wait
 tile.kernel @f16 attributes {group = 4 : i64, q_len = 1 : i64,
     cache = #tile.cache<heads = 2, k = 64, v = 64, element = f16, layout = row, v_in_k = false>,
     gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
