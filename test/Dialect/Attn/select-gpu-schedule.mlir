@@ -5,7 +5,7 @@
 // what is in flight follows the shared memory.
 
 // CHECK-LABEL: func @gqa
-// SM90: tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 32, stages = 4, ctas_per_sm = 3>
+// SM90: tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>
 // SM86: tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 32, stages = 4, ctas_per_sm = 1>
 !gqa = !attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 64>
 func.func @gqa(%q: tensor<?x1x64x128xbf16>, %c: !gqa) -> tensor<?x1x64x128xbf16> {

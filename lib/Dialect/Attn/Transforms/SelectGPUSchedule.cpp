@@ -10,6 +10,8 @@
 #include "attn/Target/NVVMArch.h"
 #include "mlir/IR/Remarks.h"
 
+#include <tuple>
+
 namespace attn {
 #define GEN_PASS_DEF_ATTNSELECTGPUSCHEDULE
 #include "attn/Dialect/Attn/Transforms/Passes.h.inc"
@@ -50,51 +52,76 @@ int residentCTAs(const NVVMArch &arch, const Shape &s, int64_t rows,
       .ctas;
 }
 
-/// Of a number of warps, the schedule with the most bytes in flight on an SM;
-/// none where nothing fits.
-std::optional<tile::GPUScheduleAttr>
-choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s, int64_t warps) {
+/// Bytes in flight on an SM that no GPU needs more of: an H200 moves 4.8 TB/s
+/// over 132 SMs, and its memory answers within 1.8 us under load (Little's
+/// law).
+constexpr int64_t kEnoughInFlight = 64 << 10;
+
+/// A schedule and what speaks for it, in this order: bytes in flight, as far as
+/// they help; two CTAs on an SM, so that one computes while the other waits;
+/// two tiles under way, so that something is when one has come; large tiles, as
+/// barriers, addresses and maxima cost the same for any.
+struct Candidate {
+  tile::GPUScheduleAttr schedule;
+  int64_t inFlight = 0;
+
+  auto merits() const {
+    return std::tuple(std::min(inFlight, kEnoughInFlight),
+                      std::min<int64_t>(schedule.getCtasPerSm(), 2),
+                      std::min<int64_t>(schedule.getStages(), 3),
+                      schedule.getKvTile(), schedule.getCtasPerSm(), inFlight);
+  }
+};
+
+/// The best tile and number of stages; nothing where none fits.
+Candidate chooseTile(MLIRContext *ctx, const NVVMArch &arch, const Shape &s,
+                     int64_t rows, int64_t warps) {
   // Tokens are dealt to the warps in groups of 8, and 16 make a step of the
   // second product.
   int64_t unit = warps % 2 ? 16 * warps : 8 * warps;
-  std::optional<tile::GPUScheduleAttr> best;
-  int64_t bestFlight = 0;
+  Candidate best;
+  for (int64_t tile = unit; tile <= std::min<int64_t>(32 * warps, 128);
+       tile += unit) {
+    if (tile % 16)
+      continue;
+    for (int64_t stages : {2, 3, 4}) {
+      int64_t bytes = sharedBytes(s, rows, warps, tile, stages);
+      if (bytes > arch.maxSharedPerCTA)
+        continue;
+      int64_t ctas = std::min(
+          4, residentCTAs(arch, s, rows, warps, tile, static_cast<int>(bytes)));
+      Candidate candidate{
+          tile::GPUScheduleAttr::get(ctx, tile::GPUForm::MmaSync, warps, rows,
+                                     tile, stages, ctas),
+          ctas * (stages - 1) * tile * 2 * (s.k + (s.latent ? 0 : s.v))};
+      if (!best.schedule || candidate.merits() > best.merits())
+        best = candidate;
+    }
+  }
+  return best;
+}
+
+/// Of a number of warps, the best schedule; none where nothing fits.
+std::optional<tile::GPUScheduleAttr>
+choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s, int64_t warps) {
+  Candidate best;
   // An accumulator of 32 rows x 512 columns takes 128 registers a thread of
   // four warps, which is as much as leaves room for the rest.
   int64_t mostRows =
       std::min<int64_t>(64, 32 * 512 / s.v / 16 * 16 * warps / 4);
   for (int64_t rows = 16; rows <= std::max<int64_t>(mostRows, 16); rows += 16) {
-    // More rows than there are help nobody; fewer read K several times.
+    // More rows than there are help nobody; fewer read K several times, mostly
+    // from L2: worth half of the bytes in flight.
     if (rows >= s.rows + 16)
       break;
-    int64_t flight = 0;
-    std::optional<tile::GPUScheduleAttr> found;
-    for (int64_t tile : {unit, 2 * unit, 3 * unit, 4 * unit}) {
-      if (tile % 16 || tile > 32 * warps || tile > 128)
-        continue;
-      for (int64_t stages : {2, 3, 4}) {
-        int64_t bytes = sharedBytes(s, rows, warps, tile, stages);
-        if (bytes > arch.maxSharedPerCTA)
-          continue;
-        int64_t ctas = std::min(4, residentCTAs(arch, s, rows, warps, tile,
-                                                static_cast<int>(bytes)));
-        int64_t inFlight =
-            ctas * (stages - 1) * tile * 2 * (s.k + (s.latent ? 0 : s.v));
-        if (inFlight > flight) {
-          flight = inFlight;
-          found = tile::GPUScheduleAttr::get(ctx, tile::GPUForm::MmaSync, warps,
-                                             rows, tile, stages, ctas);
-        }
-      }
-    }
-    // A second row block reads K again, mostly from L2: worth half of the
-    // bytes in flight.
-    if (found && 2 * flight >= bestFlight) {
+    Candidate found = chooseTile(ctx, arch, s, rows, warps);
+    if (found.schedule &&
+        2 * found.inFlight >= std::min(best.inFlight, kEnoughInFlight))
       best = found;
-      bestFlight = std::max(bestFlight, flight);
-    }
   }
-  return best;
+  if (!best.schedule)
+    return std::nullopt;
+  return best.schedule;
 }
 
 /// Four warps, or as near to four as can share the columns of V in groups of 16
