@@ -6,10 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Harness/SimtSession.h"
+#include "attn/Harness/CallBuffers.h"
+#include "attn/Harness/CudaSession.h"
 #include "attn/Harness/Session.h"
-#include "attn/Pipelines/GPUPipeline.h"
 #include "attn/Target/NVVMArch.h"
-#include "attn_layout.h"
 
 #include <chrono>
 
@@ -50,68 +50,16 @@ attn_status SimtSession::launch(void *context, void *function,
   return report.ok() ? ATTN_OK : ATTN_ERROR_CUDA;
 }
 
-/// Bytes from the first element of a strided tensor to behind its last.
-static size_t
-spanOf(int64_t elementBytes, int64_t inner,
-       std::initializer_list<std::pair<int64_t, int64_t>> dimensions) {
-  int64_t elements = inner;
-  for (auto [extent, stride] : dimensions) {
-    if (extent == 0)
-      return 0;
-    elements += (extent - 1) * stride;
-  }
-  return elements * elementBytes;
-}
-
-/// Tells the emulator what memory a call may touch, from its parameters.
-void SimtSession::registerBuffers(const attn_decode_params &p) {
+/// Tells the emulator what memory a call may touch.
+void SimtSession::registerBuffers(const attn_decode_params &params) {
   memory = std::make_unique<simt::Memory>();
-  auto add = [&](const void *base, size_t bytes, const char *name,
-                 simt::Memory::Access access, bool initialized = true) {
-    if (base && bytes)
-      memory->add(base, bytes, name, access, initialized);
-  };
-  auto reads = simt::Memory::ReadOnly;
-  auto writes = simt::Memory::ReadWrite;
-  int64_t element = attn_dtype_size(p.dtype);
-  add(p.q,
-      spanOf(element, p.k_dim,
-             {{p.batch, p.q_stride_batch},
-              {p.q_len, p.q_stride_token},
-              {p.q_heads, p.q_stride_head}}),
-      "q", reads);
-  add(p.k,
-      spanOf(element, p.k_dim,
-             {{p.num_blocks, p.k_stride_block},
-              {p.page_size, p.k_stride_token},
-              {p.kv_heads, p.k_stride_head}}),
-      "k", reads);
-  if (!(p.flags & ATTN_FLAG_V_IN_K))
-    add(p.v,
-        spanOf(element, p.v_dim,
-               {{p.num_blocks, p.v_stride_block},
-                {p.page_size, p.v_stride_token},
-                {p.kv_heads, p.v_stride_head}}),
-        "v", reads);
-  add(p.sinks, p.q_heads * sizeof(float), "sinks", reads);
-  add(p.seq_lens, p.batch * sizeof(int32_t), "seq_lens", reads);
-  add(p.block_table,
-      spanOf(sizeof(int32_t), p.max_blocks, {{p.batch, p.block_table_stride}}),
-      "block_table", reads);
-  add(p.out,
-      spanOf(element, p.v_dim,
-             {{p.batch, p.out_stride_batch},
-              {p.q_len, p.out_stride_token},
-              {p.q_heads, p.out_stride_head}}),
-      "out", writes);
-  add(p.lse,
-      spanOf(sizeof(float), 1,
-             {{p.batch, p.lse_stride_batch},
-              {p.q_len, p.lse_stride_token},
-              {p.q_heads, p.lse_stride_head}}),
-      "lse", writes);
-  add(p.workspace, p.workspace_bytes, "workspace", writes,
-      /*initialized=*/false);
+  for (const CallBuffer &buffer : listBuffers(params))
+    memory->add(buffer.pointer, buffer.bytes, buffer.name,
+                buffer.isWritten ? simt::Memory::ReadWrite
+                                 : simt::Memory::ReadOnly);
+  if (params.workspace_bytes)
+    memory->add(params.workspace, params.workspace_bytes, "workspace",
+                simt::Memory::ReadWrite, /*initialized=*/false);
 }
 
 llvm::Expected<std::unique_ptr<SimtSession>>
@@ -121,20 +69,13 @@ SimtSession::create(mlir::ModuleOp module, const SimtOptions &options) {
   llvm::Expected<NVVMArch> arch = parseNVVMArch(options.chip);
   if (!arch)
     return arch.takeError();
-  mlir::OwningOpRef<mlir::ModuleOp> clone = module.clone();
-  mlir::PassManager pm(clone->getContext());
-  GPUPipelineOptions pipeline;
-  pipeline.chip = options.chip;
-  buildGPUPipeline(pm, pipeline);
-  if (mlir::failed(pm.run(*clone)))
-    return llvm::createStringError(
-        "the kernels could not be lowered (see the diagnostics)");
+  auto lowered = lowerForGPU(module, options.chip);
+  if (!lowered)
+    return lowered.takeError();
+  mlir::OwningOpRef<mlir::ModuleOp> &clone = *lowered;
   if (options.mutate)
     options.mutate(*clone);
   session->kernels = std::make_unique<GPUKernels>(*clone, arch->capability);
-  if (session->kernels->descs.empty())
-    return llvm::createStringError(
-        "the module holds no kernel: no attn.attend over a cache");
   session->table = session->kernels->table();
   auto jit = SIMTJit::create(*clone);
   if (!jit)

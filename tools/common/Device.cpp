@@ -7,6 +7,7 @@
 
 #include "Device.h"
 
+#include "attn/Harness/CudaSession.h"
 #include "attn/Harness/Session.h"
 #include "attn/Harness/SimtSession.h"
 
@@ -77,11 +78,41 @@ public:
 private:
   std::unique_ptr<SimtSession> session;
 };
+
+class CudaDevice : public Device {
+public:
+  static llvm::Expected<std::unique_ptr<Device>>
+  create(const RunOptions &options, mlir::ModuleOp module) {
+    bool isGiven = options.target.getNumOccurrences() > 0;
+    auto session =
+        CudaSession::create(module, isGiven ? options.target.getValue() : "");
+    if (!session)
+      return session.takeError();
+    auto device = std::make_unique<CudaDevice>();
+    device->name = ("cuda " + (*session)->chip()).str();
+    device->compileSeconds = (*session)->compileSeconds();
+    device->codeBytes = (*session)->image().bytes.size();
+    device->session = std::move(*session);
+    return device;
+  }
+
+  llvm::Error prepare(attn_decode_params &) override {
+    return llvm::Error::success(); // decode brings the workspace
+  }
+  llvm::Error decode(const attn_decode_params &params) override {
+    return session->decode(params);
+  }
+
+private:
+  std::unique_ptr<CudaSession> session;
+};
 } // namespace
 
 llvm::Expected<std::unique_ptr<Device>>
 Device::create(const RunOptions &options, mlir::ModuleOp module) {
   if (options.device == "simt")
     return SimtDevice::create(options, module);
+  if (options.device == "cuda")
+    return CudaDevice::create(options, module);
   return CPUDevice::create(options, module);
 }

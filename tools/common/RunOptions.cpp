@@ -11,8 +11,8 @@
 using namespace attn;
 
 llvm::Error RunOptions::validate() const {
-  if (device != "cpu" && device != "simt")
-    return llvm::createStringError("--device must be cpu or simt");
+  if (device != "cpu" && device != "simt" && device != "cuda")
+    return llvm::createStringError("--device must be cpu, cuda or simt");
   if (batch < 1 || batch > 1 << 20)
     return llvm::createStringError("--batch must be 1 to 1048576");
   if (threads < 1 || threads > 4096)

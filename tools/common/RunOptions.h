@@ -24,7 +24,8 @@ struct RunOptions {
   llvm::cl::OptionCategory category{"options"};
   opt<std::string> device{
       "device",
-      llvm::cl::desc("Where to run: cpu, or simt, which emulates a GPU"),
+      llvm::cl::desc("Where to run: cpu, cuda, or simt, which "
+                     "emulates a GPU"),
       llvm::cl::init("cpu"), llvm::cl::cat(category)};
   opt<std::string> target{"target",
                           llvm::cl::desc("GPU architecture (sm_80, sm_90, …)"),

@@ -124,22 +124,36 @@ struct CombineKernel : Geometry {
     };
     LogicalResult result = success();
     Block &body = op.getBody().front();
+    Value last = e.add(split.count, -1), none = e.f32(-INFINITY);
+    auto loadAhead = [&](Value first) {
+      SmallVector<std::pair<Fragment, Value>> partials;
+      for (int64_t i = 0; i < slotsAhead(); ++i) {
+        // Past the end stands the last slot, with no weight.
+        Value index = e.add(first, i);
+        auto [out, lse] = loadPartial(emitSlot(k, split, e.min(index, last)));
+        partials.push_back(
+            {out, e.select(e.lessEqual(index, last), lse, none)});
+      }
+      return partials;
+    };
     ValueRange merged =
-        e.loop(e.i32(0), split.count, e.i32(1), inits,
-               [&](Value index, ValueRange carried) -> SmallVector<Value> {
-                 auto [out, lse] = loadPartial(emitSlot(k, split, index));
-                 fragments[body.getArgument(0)] = out;
-                 fragments[body.getArgument(1)] = {lse};
-                 spread(carried, body.getArguments().drop_front(2));
-                 for (Operation &op : body.without_terminator())
-                   if (failed(emitOp(op))) {
-                     result = failure();
-                     return SmallVector<Value>(carried);
-                   }
-                 SmallVector<Value> next;
-                 for (Value value : body.getTerminator()->getOperands())
-                   llvm::append_range(next, fragments.lookup(value));
-                 return next;
+        e.loop(e.i32(0), split.count, e.i32(slotsAhead()), inits,
+               [&](Value first, ValueRange carried) -> SmallVector<Value> {
+                 SmallVector<Value> state(carried);
+                 for (auto &[out, lse] : loadAhead(first)) {
+                   fragments[body.getArgument(0)] = out;
+                   fragments[body.getArgument(1)] = {lse};
+                   spread(state, body.getArguments().drop_front(2));
+                   for (Operation &inner : body.without_terminator())
+                     if (failed(emitOp(inner))) {
+                       result = failure();
+                       return SmallVector<Value>(carried);
+                     }
+                   state.clear();
+                   for (Value value : body.getTerminator()->getOperands())
+                     llvm::append_range(state, fragments.lookup(value));
+                 }
+                 return state;
                });
     spread(merged, op.getResults());
     return result;

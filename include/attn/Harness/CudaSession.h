@@ -1,0 +1,58 @@
+//===- CudaSession.h - Kernels on an NVIDIA GPU -----------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_HARNESS_CUDASESSION_H
+#define ATTN_HARNESS_CUDASESSION_H
+
+#include "attn/Target/GPUKernels.h"
+#include "attn/Target/NVVMCompiler.h"
+#include "attn_gpu.h"
+#include "llvm/Support/Error.h"
+
+#include <memory>
+#include <string>
+
+namespace attn::harness {
+
+/// A clone of `module`, its attention lowered to NVVM kernels for `chip`. An
+/// error where it holds none.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+lowerForGPU(mlir::ModuleOp module, llvm::StringRef chip);
+
+/// A module's kernels, compiled for the first GPU and loaded there. The driver
+/// is found at run time; without one, creation fails and says so.
+class CudaSession {
+public:
+  /// `chip`: the architecture to compile for; empty: the GPU's own.
+  static llvm::Expected<std::unique_ptr<CudaSession>>
+  create(mlir::ModuleOp module, llvm::StringRef chip = {});
+  ~CudaSession();
+
+  /// Runs one call on tensors of the host: copies them to the GPU, launches,
+  /// waits, and copies the results back.
+  llvm::Error decode(attn_decode_params params);
+
+  llvm::StringRef chip() const { return chipName; }
+  const NVVMImage &image() const { return code; }
+  double compileSeconds() const { return seconds; }
+
+private:
+  CudaSession() = default;
+  struct Context;
+
+  std::unique_ptr<Context> context;
+  std::unique_ptr<GPUKernels> kernels;
+  attn_gpu_kernel_table table = {};
+  attn_library *library = nullptr;
+  NVVMImage code;
+  std::string chipName;
+  double seconds = 0;
+};
+
+} // namespace attn::harness
+
+#endif // ATTN_HARNESS_CUDASESSION_H

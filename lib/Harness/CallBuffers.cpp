@@ -1,0 +1,78 @@
+//===- CallBuffers.cpp - The memory of a decode call ------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Harness/CallBuffers.h"
+#include "attn_layout.h"
+
+#include <cstring>
+
+using namespace attn::harness;
+
+/// Bytes from the first element of a strided tensor to behind its last.
+static size_t
+spanOf(int64_t elementBytes, int64_t inner,
+       std::initializer_list<std::pair<int64_t, int64_t>> dimensions) {
+  int64_t elements = inner;
+  for (auto [extent, stride] : dimensions) {
+    if (extent == 0)
+      return 0;
+    elements += (extent - 1) * stride;
+  }
+  return elements * elementBytes;
+}
+
+std::vector<CallBuffer>
+attn::harness::listBuffers(const attn_decode_params &p) {
+  std::vector<CallBuffer> list;
+  auto add = [&](const char *name, size_t field, size_t bytes, bool isWritten) {
+    void *pointer;
+    std::memcpy(&pointer, reinterpret_cast<const char *>(&p) + field,
+                sizeof pointer);
+    if (pointer && bytes)
+      list.push_back({name, field, pointer, bytes, isWritten});
+  };
+  int64_t element = attn_dtype_size(p.dtype);
+  add("q", offsetof(attn_decode_params, q),
+      spanOf(element, p.k_dim,
+             {{p.batch, p.q_stride_batch},
+              {p.q_len, p.q_stride_token},
+              {p.q_heads, p.q_stride_head}}),
+      false);
+  add("k", offsetof(attn_decode_params, k),
+      spanOf(element, p.k_dim,
+             {{p.num_blocks, p.k_stride_block},
+              {p.page_size, p.k_stride_token},
+              {p.kv_heads, p.k_stride_head}}),
+      false);
+  if (!(p.flags & ATTN_FLAG_V_IN_K))
+    add("v", offsetof(attn_decode_params, v),
+        spanOf(element, p.v_dim,
+               {{p.num_blocks, p.v_stride_block},
+                {p.page_size, p.v_stride_token},
+                {p.kv_heads, p.v_stride_head}}),
+        false);
+  add("sinks", offsetof(attn_decode_params, sinks), p.q_heads * sizeof(float),
+      false);
+  add("seq_lens", offsetof(attn_decode_params, seq_lens),
+      p.batch * sizeof(int32_t), false);
+  add("block_table", offsetof(attn_decode_params, block_table),
+      spanOf(sizeof(int32_t), p.max_blocks, {{p.batch, p.block_table_stride}}),
+      false);
+  add("out", offsetof(attn_decode_params, out),
+      spanOf(element, p.v_dim,
+             {{p.batch, p.out_stride_batch},
+              {p.q_len, p.out_stride_token},
+              {p.q_heads, p.out_stride_head}}),
+      true);
+  add("lse", offsetof(attn_decode_params, lse),
+      spanOf(sizeof(float), 1,
+             {{p.batch, p.lse_stride_batch},
+              {p.q_len, p.lse_stride_token},
+              {p.q_heads, p.lse_stride_head}}),
+      true);
+  return list;
+}

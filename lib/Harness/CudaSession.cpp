@@ -1,0 +1,185 @@
+//===- CudaSession.cpp - Kernels on an NVIDIA GPU ---------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Harness/CudaSession.h"
+#include "attn/Harness/CallBuffers.h"
+#include "attn/Harness/Session.h"
+#include "attn/Pipelines/GPUPipeline.h"
+#include "cuda/Driver.h"
+
+#include <chrono>
+#include <cstring>
+
+using namespace attn;
+using namespace attn::harness;
+using namespace attn::runtime;
+
+/// The driver, the GPU's context and the device memory of a call.
+struct CudaSession::Context {
+  const cuda::Driver *driver = nullptr;
+  cuda::Device device = 0;
+  bool isRetained = false;
+  std::vector<cuda::DevicePtr> memory;
+
+  llvm::Error check(cuda::Result result, const char *action) {
+    return toError(cuda::check(*driver, result, action));
+  }
+
+  llvm::Error open() {
+    if (llvm::Error error = toError(cuda::getDriver(driver)))
+      return error;
+    if (llvm::Error error = check(driver->deviceGet(&device, 0), "cuDeviceGet"))
+      return error;
+    cuda::Handle handle = nullptr;
+    if (llvm::Error error = check(driver->primaryCtxRetain(&handle, device),
+                                  "cuDevicePrimaryCtxRetain"))
+      return error;
+    isRetained = true;
+    return check(driver->ctxSetCurrent(handle), "cuCtxSetCurrent");
+  }
+
+  llvm::Expected<cuda::DevicePtr> allocate(size_t bytes) {
+    cuda::DevicePtr pointer = 0;
+    if (llvm::Error error =
+            check(driver->memAlloc(&pointer, bytes), "cuMemAlloc"))
+      return error;
+    memory.push_back(pointer);
+    return pointer;
+  }
+
+  void freeMemory() {
+    for (cuda::DevicePtr pointer : memory)
+      driver->memFree(pointer);
+    memory.clear();
+  }
+
+  ~Context() {
+    if (isRetained)
+      driver->primaryCtxRelease(device);
+  }
+};
+
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+attn::harness::lowerForGPU(mlir::ModuleOp module, llvm::StringRef chip) {
+  mlir::OwningOpRef<mlir::ModuleOp> clone = module.clone();
+  mlir::PassManager pm(clone->getContext());
+  GPUPipelineOptions pipeline;
+  pipeline.chip = chip.str();
+  buildGPUPipeline(pm, pipeline);
+  if (mlir::failed(pm.run(*clone)))
+    return llvm::createStringError(
+        "the kernels could not be lowered (see the diagnostics)");
+  if (GPUKernels(*clone, 0).descs.empty())
+    return llvm::createStringError(
+        "the module holds no kernel: no attn.attend over a cache");
+  return clone;
+}
+
+/// The newest architecture known whose code a GPU of this capability runs.
+static llvm::Expected<NVVMArch> chooseArch(llvm::StringRef chip,
+                                           int capability) {
+  if (!chip.empty())
+    return parseNVVMArch(chip);
+  std::optional<NVVMArch> best;
+  for (const NVVMArch &arch : nvvmArchs())
+    if (!arch.specific && arch.capability <= capability)
+      best = arch;
+  if (!best)
+    return llvm::createStringError(
+        "the GPU's compute capability is " + llvm::Twine(capability / 10) +
+        "." + llvm::Twine(capability % 10) + "; kernels are for 8.0 and up");
+  return *best;
+}
+
+llvm::Expected<std::unique_ptr<CudaSession>>
+CudaSession::create(mlir::ModuleOp module, llvm::StringRef chip) {
+  std::unique_ptr<CudaSession> session(new CudaSession);
+  session->context = std::make_unique<Context>();
+  if (llvm::Error error = session->context->open())
+    return std::move(error);
+  attn_gpu_launcher launcher;
+  if (llvm::Error error = toError(attn_cuda_launcher(&launcher)))
+    return std::move(error);
+  llvm::Expected<NVVMArch> arch = chooseArch(chip, launcher.arch);
+  if (!arch)
+    return arch.takeError();
+  session->chipName = arch->name();
+  auto start = std::chrono::steady_clock::now();
+  auto lowered = lowerForGPU(module, session->chipName);
+  if (!lowered)
+    return lowered.takeError();
+  session->kernels = std::make_unique<GPUKernels>(**lowered, arch->capability);
+  NVVMCompileOptions compile;
+  compile.archs = {*arch};
+  auto image = compileForNVVM(**lowered, compile);
+  if (!image)
+    return image.takeError();
+  session->code = std::move(*image);
+  session->seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  for (attn_gpu_kernel_desc &desc : session->kernels->descs) {
+    desc.image = session->code.bytes.data();
+    desc.image_bytes = session->code.bytes.size();
+  }
+  session->table = session->kernels->table();
+  if (llvm::Error error = toError(attn_library_from_gpu_table(
+          &session->table, &launcher, &session->library)))
+    return std::move(error);
+  return session;
+}
+
+CudaSession::~CudaSession() { attn_library_close(library); }
+
+llvm::Error CudaSession::decode(attn_decode_params params) {
+  Context &cuda = *context;
+  params.device = ATTN_DEVICE_CUDA;
+  params.pool = nullptr;
+  uint64_t needed = 0;
+  if (llvm::Error error =
+          toError(attn_decode_workspace_size(library, &params, &needed)))
+    return error;
+  auto put = [&](size_t field, cuda::DevicePtr pointer) {
+    std::memcpy(reinterpret_cast<char *>(&params) + field, &pointer,
+                sizeof pointer);
+  };
+  std::vector<CallBuffer> buffers = listBuffers(params);
+  auto run = [&]() -> llvm::Error {
+    std::vector<cuda::DevicePtr> copies;
+    for (const CallBuffer &buffer : buffers) {
+      auto copy = cuda.allocate(buffer.bytes);
+      if (!copy)
+        return copy.takeError();
+      copies.push_back(*copy);
+      put(buffer.field, *copy);
+      if (llvm::Error error = cuda.check(
+              cuda.driver->memcpyHtoD(*copy, buffer.pointer, buffer.bytes),
+              "cuMemcpyHtoD"))
+        return error;
+    }
+    auto workspace = cuda.allocate(std::max<uint64_t>(needed, 1));
+    if (!workspace)
+      return workspace.takeError();
+    put(offsetof(attn_decode_params, workspace), *workspace);
+    params.workspace_bytes = needed;
+    if (llvm::Error error = toError(attn_decode(library, &params)))
+      return error;
+    if (llvm::Error error = cuda.check(
+            cuda.driver->streamSynchronize(params.stream), "running kernels"))
+      return error;
+    for (auto [buffer, copy] : llvm::zip(buffers, copies))
+      if (buffer.isWritten)
+        if (llvm::Error error = cuda.check(
+                cuda.driver->memcpyDtoH(buffer.pointer, copy, buffer.bytes),
+                "cuMemcpyDtoH"))
+          return error;
+    return llvm::Error::success();
+  };
+  llvm::Error error = run();
+  cuda.freeMemory();
+  return error;
+}
