@@ -26,7 +26,7 @@
 |*   negative; those of tensors that are written may not make rows overlap.
 |* - Lengths and positions count tokens. A length is a count, not an index.
 |* - Log-sum-exps are f32, in natural base, of the scaled, capped and masked
-|*   logits.
+|*   logits, without the sink, which is no token's.
 |* - Nothing is written before every argument has been checked: a call that
 |*   returns an error has left outputs, cache and workspace as they were.
 |* - Every function may be called from any thread. Two calls at once may share

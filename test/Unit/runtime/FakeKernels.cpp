@@ -106,7 +106,6 @@ void storeOutput(const Facts &facts, const attn_kernel_args &args,
     float sink = args.sinks[head], top = std::max(lse, sink);
     float total = top + std::log(std::exp(lse - top) + std::exp(sink - top));
     keep = std::exp(lse - total);
-    lse = total;
   }
   for (int64_t d = 0; d < facts.vDim; ++d)
     writeElement(args.out, facts.dtype, out + d, row[size_t(d)] * keep);
@@ -280,7 +279,9 @@ const attn_kernel_table &attn::test::fakeTable() {
 attn_decode_params attn::test::factsOf(const attn_kernel_desc &desc) {
   attn_decode_params p = {};
   p.struct_size = sizeof p;
-  p.flags = desc.flags;
+  // The same bits, but for those that are about the code alone.
+  p.flags = desc.flags & (ATTN_KERNEL_CAUSAL | ATTN_KERNEL_SINKS |
+                          ATTN_KERNEL_V_IN_K | ATTN_KERNEL_SCORE_MOD);
   p.dtype = desc.dtype;
   p.layout = desc.layout;
   p.q_heads = desc.q_heads;

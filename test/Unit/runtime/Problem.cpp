@@ -56,10 +56,9 @@ std::vector<double> Problem::draw(int64_t count, double spread) {
 }
 
 Problem::Problem(const ProblemOptions &options, uint64_t seed)
-    : params(factsOf(fakeTable().kernels[options.kernel])),
-      seqLens(options.seqLens), desc(fakeTable().kernels[options.kernel]),
-      random(seed) {
-  EXPECT_EQ(attn_library_from_table(&fakeTable(), &library), ATTN_OK);
+    : params(factsOf(options.table->kernels[options.kernel])),
+      seqLens(options.seqLens), random(seed) {
+  EXPECT_EQ(attn_library_from_table(options.table, &library), ATTN_OK);
   setUpTensors(options);
   int64_t batch = params.batch;
   expectedOut.resize(size_t(batch * params.q_len * params.q_heads) *
@@ -241,6 +240,7 @@ void Problem::solve(int64_t request, const std::vector<double> &keys,
       double sum = 0;
       for (auto [t, logit] : logits)
         sum += std::exp(logit);
+      double lse = logits.empty() ? -kInfinity : std::log(sum);
       if ((p.flags & ATTN_FLAG_SINKS) && !logits.empty())
         sum += std::exp(double(sinks[size_t(head)]));
       double *row = expectedRow(request, query, head);
@@ -251,8 +251,7 @@ void Problem::solve(int64_t request, const std::vector<double> &keys,
                               : values[size_t(source * p.v_dim + d)];
           row[d] += std::exp(logit) / sum * value;
         }
-      expectedLse[size_t((request * p.q_len + query) * p.q_heads + head)] =
-          logits.empty() ? -kInfinity : std::log(sum);
+      expectedLse[size_t((request * p.q_len + query) * p.q_heads + head)] = lse;
     }
 }
 

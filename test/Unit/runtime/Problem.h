@@ -41,11 +41,12 @@ private:
 
 /// What a random problem is drawn from.
 struct ProblemOptions {
-  FakeKernel kernel = GqaF32Row;
+  uint32_t kernel = GqaF32Row; ///< index into the table
   std::vector<int32_t> seqLens;
   int64_t pageSize = 16;
   bool contiguous = false;
   bool hasLse = true;
+  const attn_kernel_table *table = &fakeTable();
 };
 
 /// One decode call with random inputs. The cache is filled by attn_append; all
@@ -90,7 +91,6 @@ private:
              const std::vector<double> &values);
   std::vector<double> draw(int64_t count, double spread);
 
-  const attn_kernel_desc &desc;
   std::mt19937_64 random;
   std::vector<double> expectedOut, expectedLse;
 };

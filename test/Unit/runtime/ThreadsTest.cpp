@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Problem.h"
+#include "RandomCalls.h"
 #include "ThreadPool.h"
 
 #include "gtest/gtest.h"
@@ -125,6 +126,27 @@ TEST(Threads, ManyCallersAtOnce) {
   for (auto &problem : problems)
     EXPECT_LE(problem->outError(), problem->params.dtype == ATTN_F32 ? 200 : 4);
   attn_pool_destroy(shared);
+}
+
+// Every function at once, on one pool; the thread sanitizer looks on in
+// .ci/run.
+TEST(Threads, CallEverythingAtOnce) {
+  attn_pool *pool;
+  ASSERT_EQ(attn_pool_create(3, &pool), ATTN_OK);
+  RandomCalls calls = {pool, &fakeTable(),
+                       ATTN_TEST_PACK_DIR "/attn_test_pack_GOOD.so"};
+  uint64_t seed = std::random_device{}();
+  std::vector<std::thread> callers;
+  for (uint64_t i = 0; i < 16; ++i)
+    callers.emplace_back([&calls, i, seed] {
+      std::mt19937_64 random(seed + i);
+      for (int call = 0; call < 10; ++call)
+        callAtRandom(calls, random);
+    });
+  for (std::thread &caller : callers)
+    caller.join();
+  EXPECT_EQ(contractBreaches, 0);
+  attn_pool_destroy(pool);
 }
 
 TEST(Threads, MessagesAreThreadLocal) {
