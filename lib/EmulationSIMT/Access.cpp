@@ -70,8 +70,9 @@ void Cta::checkShared(uint32_t thread, const void *address, size_t bytes,
 
 void Cta::checkAccess(int32_t site, const void *address, size_t bytes,
                       uint32_t alignment, bool write, bool atomic) {
-  Access by = accessOf(running, site);
+  Access by = accessOf(running, site, bytes);
   by.atomic = atomic;
+  tick();
   if (isShared(address))
     return checkShared(running, address, bytes, alignment, write, by);
 

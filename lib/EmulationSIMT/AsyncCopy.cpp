@@ -35,7 +35,7 @@ void attn_simt_cp_async(int32_t site, void *shared, const void *global,
     cta.checkAccess(site, global, source_bytes, bytes, /*write=*/false);
   // The write happens at some time from now to the end of the wait. So it must
   // come after what is known now, and is known to nobody before the wait.
-  Access by = cta.accessOf(cta.running, site);
+  Access by = cta.accessOf(cta.running, site, bytes);
   by.actor = static_cast<uint16_t>(cta.copyActor(cta.running));
   by.clock = copies.batch;
   cta.checkShared(cta.running, shared, bytes, bytes, /*write=*/true, by);

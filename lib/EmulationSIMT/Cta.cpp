@@ -75,6 +75,7 @@ void Cta::run(uint32_t newIndex) {
     warps[i].ready = warps[i].lanes;
   }
   liveThreads = threadCount;
+  started = std::chrono::steady_clock::now();
   idleYields = 0;
   currentCta = this;
   bool reverse = launch.config.schedule == Schedule::Reverse;
@@ -162,7 +163,8 @@ void Cta::block(const char *operation, int32_t site, uint32_t detail) {
   idleYields = 0;
   uint32_t next = pickReady(/*otherWarpFirst=*/false);
   if (next == kNone)
-    deadlock();
+    deadlock("no thread of the CTA can go on");
+  tick();
   switchTo(next);
   thread().wait = {};
 }
@@ -180,7 +182,7 @@ void Cta::yield(bool progress) {
   else if (idleYields % kPollsPerLook == 0 &&
            std::chrono::steady_clock::now() - idleSince >
                std::chrono::duration<double>(launch.config.pollSeconds))
-    deadlock();
+    deadlock("all threads of the CTA poll");
   uint32_t next = pickReady(/*otherWarpFirst=*/true);
   if (next == kNone)
     return;
@@ -201,9 +203,15 @@ void Cta::exitThread() {
     leave();
   uint32_t next = pickReady(/*otherWarpFirst=*/false);
   if (next == kNone)
-    deadlock();
+    deadlock("no thread of the CTA can go on");
   switchTo(next);
   __builtin_unreachable();
+}
+
+void Cta::checkTime() {
+  if (std::chrono::steady_clock::now() - started >
+      std::chrono::duration<double>(launch.config.maxSeconds))
+    deadlock("the CTA does not come to an end");
 }
 
 /// "0-31, 40" for ascending numbers.
@@ -221,7 +229,7 @@ static std::string ranges(const std::vector<uint32_t> &numbers) {
   return text;
 }
 
-void Cta::deadlock() {
+void Cta::deadlock(const std::string &what) {
   // Threads in the same state on one line.
   std::map<std::tuple<std::string, int32_t, uint32_t>, std::vector<uint32_t>>
       states;
@@ -230,16 +238,16 @@ void Cta::deadlock() {
     const Wait &wait = threads[i].wait;
     const char *state = threads[i].exited ? "exited"
                         : wait.operation  ? wait.operation
-                                          : "polling";
+                                          : "running";
     states[{state, wait.site, wait.detail}].push_back(i);
     if (!threads[i].exited)
       stuck.push_back(i);
   }
-  std::string message = "no thread of the CTA can go on";
+  std::string message = what;
   for (const auto &[state, members] : states) {
     const auto &[operation, site, detail] = state;
     message += "\n  threads " + ranges(members) + ": ";
-    if (operation == "exited" || operation == "polling") {
+    if (operation == "exited" || operation == "running") {
       message += operation;
       continue;
     }

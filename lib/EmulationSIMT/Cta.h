@@ -13,6 +13,7 @@
 #include "Shadow.h"
 #include "attn/EmulationSIMT/Launch.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <random>
@@ -195,8 +196,9 @@ public:
   Observer observer(uint32_t thread) {
     return {clock(thread), serial, launch.firstCta, &threads[thread].foreign};
   }
-  Access accessOf(uint32_t thread, int32_t site) {
+  Access accessOf(uint32_t thread, int32_t site, size_t bytes) {
     Access access;
+    access.bytes = static_cast<uint8_t>(std::min<size_t>(bytes, 255));
     access.actor = static_cast<uint16_t>(thread);
     access.clock = clock(thread)[thread];
     access.cta = serial;
@@ -262,7 +264,13 @@ private:
   uint32_t pickInOrder(bool otherWarpFirst) const;
   void switchTo(uint32_t next);
   [[noreturn]] void leave();
-  void deadlock();
+  void deadlock(const std::string &what);
+  /// Counts something that takes time; looks at the clock now and then.
+  void tick() {
+    if (++ticks % (1 << 16) == 0)
+      checkTime();
+  }
+  void checkTime();
   void reportConflict(const Conflict &conflict, const Access &by,
                       const std::string &where, bool write);
   void completeCollectives(Warp &warp);
@@ -275,6 +283,8 @@ private:
   std::vector<uint32_t> clocks;
   uint64_t idleYields = 0; ///< since a thread last did something but poll
   std::chrono::steady_clock::time_point idleSince;
+  uint32_t ticks = 0;
+  std::chrono::steady_clock::time_point started;
   Buffer *lastBuffer = nullptr;
 };
 

@@ -38,7 +38,7 @@ static void moveMatrices(Cta &cta, Collective &op) {
       char *address = op.argument<MatrixAccess>(lane).row;
       rows[row] = reinterpret_cast<uint16_t *>(address);
       cta.checkShared(thread, address, kRowBytes, kRowBytes, !load,
-                      cta.accessOf(thread, op.sites[lane]));
+                      cta.accessOf(thread, op.sites[lane], kRowBytes));
     }
     for (uint32_t lane = 0; lane < kWarp; ++lane) {
       uint32_t r = lane / 4, c = lane % 4 * 2;

@@ -135,10 +135,9 @@ void Shadow::unite(Line &line) {
   line.split = -1;
 }
 
-Conflict Shadow::access(size_t offset, size_t bytes, bool write, Access by,
-                        const Observer &observer) {
+Conflict Shadow::access(size_t offset, size_t bytes, bool write,
+                        const Access &by, const Observer &observer) {
   Conflict conflict;
-  by.bytes = static_cast<uint8_t>(std::min<size_t>(bytes, 255));
   for (size_t end = offset + bytes; offset < end;) {
     Line &line = lines[offset / kLine];
     size_t first = offset % kLine;

@@ -86,7 +86,7 @@ public:
 
   /// Records an access of [offset, offset + bytes) and returns what is wrong
   /// with it; of several things of a kind, the first.
-  Conflict access(size_t offset, size_t bytes, bool write, Access by,
+  Conflict access(size_t offset, size_t bytes, bool write, const Access &by,
                   const Observer &observer);
 
 private:

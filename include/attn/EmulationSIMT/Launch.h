@@ -56,6 +56,9 @@ struct LaunchConfig {
   /// A CTA all of whose threads have polled for this long is taken for
   /// deadlocked. CTAs need not run at the same time, here as on a GPU.
   double pollSeconds = 10;
+  /// A CTA that has run for this long is ended; a loop that never ends and
+  /// neither accesses memory nor waits for anything escapes this.
+  double maxSeconds = 120;
 };
 
 /// The memory that kernels may touch besides shared memory, their parameters

@@ -11,6 +11,7 @@
 #include "mlir/Parser/Parser.h"
 
 #include <gtest/gtest.h>
+#include <sstream>
 
 using namespace attn;
 using namespace attn::test;
@@ -58,6 +59,73 @@ std::string attn::test::edit(std::string source, const std::string &from,
   EXPECT_EQ(source.find(from, at + 1), std::string::npos)
       << "more than once in the source: " << from;
   return source.replace(at, from.size(), to);
+}
+
+Lines::Lines(const std::string &source) {
+  std::istringstream stream(source);
+  for (std::string line; std::getline(stream, line);)
+    lines.push_back(line);
+  // What `find` and the others return for what is not there.
+  lines.emplace_back();
+}
+
+std::string Lines::str() const {
+  std::string text;
+  for (const std::string &line : lines)
+    text += line + "\n";
+  return text;
+}
+
+size_t Lines::find(size_t from, const std::string &text) const {
+  for (size_t i = from; i < lines.size(); ++i)
+    if (lines[i].find(text) != std::string::npos)
+      return i;
+  ADD_FAILURE() << "no line after " << from << " has: " << text;
+  return lines.size() - 1;
+}
+
+size_t Lines::findBefore(size_t from, const std::string &text) const {
+  for (size_t i = from; i-- > 0;)
+    if (lines[i].find(text) != std::string::npos)
+      return i;
+  ADD_FAILURE() << "no line before " << from << " has: " << text;
+  return lines.size() - 1;
+}
+
+std::string Lines::operand(size_t line, size_t number) const {
+  const std::string &text = lines[line];
+  size_t first = text.find_first_not_of(' ');
+  bool hasResult = first != std::string::npos && text[first] == '%';
+  size_t at = hasResult ? text.find(" = ") : 0;
+  for (size_t i = 0;; ++i) {
+    at = text.find('%', at);
+    if (at == std::string::npos) {
+      ADD_FAILURE() << "no operand " << number << ": " << text;
+      return "";
+    }
+    size_t end =
+        text.find_first_not_of("%#-_0123456789abcdefghijklmnopqrstuvwxyz", at);
+    if (i == number)
+      return text.substr(at, end - at);
+    at = end;
+  }
+}
+
+size_t Lines::definition(size_t line, size_t number) const {
+  return findBefore(line, operand(line, number) + " = ");
+}
+
+void Lines::insert(size_t line, const std::string &text) {
+  lines.insert(lines.begin() + int64_t(line), text);
+}
+
+void Lines::replace(size_t line, const std::string &from,
+                    const std::string &to) {
+  size_t at = lines[line].find(from);
+  if (at == std::string::npos)
+    ADD_FAILURE() << "no " << from << " in: " << lines[line];
+  else
+    lines[line].replace(at, from.size(), to);
 }
 
 void attn::test::forEachSchedule(

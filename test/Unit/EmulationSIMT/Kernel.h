@@ -47,6 +47,35 @@ private:
 std::string edit(std::string source, const std::string &from,
                  const std::string &to);
 
+/// The lines of a kernel, to plant bugs in. What is looked for and not found
+/// fails the test.
+class Lines {
+public:
+  explicit Lines(const std::string &source);
+  std::string str() const;
+
+  /// The first line at or after `from` that contains `text`.
+  size_t find(size_t from, const std::string &text) const;
+  /// The last line before `from` that does.
+  size_t findBefore(size_t from, const std::string &text) const;
+  /// The line that defines operand `number` of the operation at `line`.
+  size_t definition(size_t line, size_t number) const;
+  /// The name of that operand, "%12".
+  std::string operand(size_t line, size_t number) const;
+
+  bool has(size_t line, const std::string &text) const {
+    return lines[line].find(text) != std::string::npos;
+  }
+  void drop(size_t line) { lines[line].clear(); }
+  void swap(size_t line, size_t other) { lines[line].swap(lines[other]); }
+  void insert(size_t line, const std::string &text);
+  /// Replaces the first `from` in a line.
+  void replace(size_t line, const std::string &from, const std::string &to);
+
+private:
+  std::vector<std::string> lines;
+};
+
 /// Calls `run` with each schedule and both kinds of asynchronous copies, the
 /// random schedule with `seeds` seeds. `run` changes what it needs otherwise.
 void forEachSchedule(const std::function<void(simt::LaunchConfig)> &run,

@@ -1,0 +1,76 @@
+//===- DecodeTest.cpp - Generated kernels, and bugs planted in them -------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Decode.h"
+
+#include <chrono>
+#include <cstdio>
+#include <gtest/gtest.h>
+
+using namespace attn;
+using namespace attn::test;
+using namespace attn::simt;
+
+namespace {
+
+TEST(Decode, IsFine) {
+  DecodeProblem problem;
+  GeneratedDecode generated = problem.generate();
+  Kernels kernels(generated.source);
+  problem.fill();
+  forEachSchedule([&](LaunchConfig config) {
+    Report report = problem.run(kernels, generated, config);
+    EXPECT_TRUE(report.ok()) << describe(config) << "\n" << report.str();
+    EXPECT_LT(problem.maxError(), DecodeProblem::kTolerance)
+        << describe(config);
+  });
+}
+
+/// What docs/simt.md states: milliseconds for a tile of 64 tokens of width 128,
+/// by one CTA of 128 threads on one core.
+TEST(Decode, DISABLED_Speed) {
+  using Clock = std::chrono::steady_clock;
+  DecodeProblem problem;
+  problem.qHeads = 16;
+  problem.dim = 128;
+  problem.page = 64;
+  problem.parts = 1;
+  problem.lengths = {2048};
+  problem.schedule =
+      "#tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, "
+      "kv_tile = 64, stages = 3, ctas_per_sm = 2>";
+  problem.fill();
+  GeneratedDecode generated = problem.generate();
+  for (unsigned optLevel : {0, 1, 2})
+    for (bool instrument : {true, false}) {
+      auto start = Clock::now();
+      Kernels kernels(generated.source, {instrument, optLevel});
+      auto run = [&](Schedule schedule, bool check) {
+        LaunchConfig config;
+        config.schedule = schedule;
+        config.threads = 1;
+        config.check = check;
+        start = Clock::now();
+        problem.run(kernels, generated, config);
+        double tiles = 2048. / double(generated.tile) * double(problem.kvHeads);
+        return std::chrono::duration<double, std::milli>(Clock::now() - start)
+                   .count() /
+               tiles;
+      };
+      run(Schedule::RoundRobin, false);
+      std::printf(
+          "O%u, loads and stores %s: compiled and warmed up in %.0f ms\n"
+          "  ms a tile: round-robin %.2f, random %.2f, unchecked %.2f\n",
+          optLevel, instrument ? "checked" : "unchecked",
+          std::chrono::duration<double, std::milli>(Clock::now() - start)
+              .count(),
+          run(Schedule::RoundRobin, true), run(Schedule::Random, true),
+          run(Schedule::RoundRobin, false));
+    }
+}
+
+} // namespace
