@@ -99,8 +99,23 @@ std::vector<CPUKernel>
 attn::pack::tableOrder(llvm::ArrayRef<Compiled> compiled) {
   std::vector<CPUKernel> kernels;
   for (const Compiled &unit : compiled)
-    kernels.insert(kernels.end(), unit.kernels.kernels.begin(),
-                   unit.kernels.kernels.end());
+    kernels.insert(kernels.end(), unit.cpu.kernels.begin(),
+                   unit.cpu.kernels.end());
+  return kernels;
+}
+
+std::vector<attn_gpu_kernel_desc>
+attn::pack::gpuTableOrder(llvm::ArrayRef<Compiled> compiled) {
+  std::vector<attn_gpu_kernel_desc> kernels;
+  for (const Compiled &unit : compiled) {
+    if (!unit.gpu)
+      continue;
+    for (attn_gpu_kernel_desc desc : unit.gpu->descs) {
+      desc.image = unit.image.bytes.data();
+      desc.image_bytes = unit.image.bytes.size();
+      kernels.push_back(desc);
+    }
+  }
   return kernels;
 }
 
@@ -112,14 +127,19 @@ attn::pack::makeArchive(const Plan &plan, llvm::ArrayRef<Compiled> compiled) {
       if (llvm::Error error = appendMembers(file, members))
         return std::move(error);
   for (const Compiled &unit : compiled)
-    members.push_back(
-        {(unit.unit + "_" + cpuLevelName(unit.level) + ".o").str(),
-         llvm::MemoryBuffer::getMemBufferCopy(unit.kernels.code->getBuffer(),
-                                              unit.unit)});
+    if (unit.cpu.code)
+      members.push_back(
+          {(unit.unit + "_" + cpuLevelName(unit.target.level) + ".o").str(),
+           llvm::MemoryBuffer::getMemBufferCopy(unit.cpu.code->getBuffer(),
+                                                unit.unit)});
   auto table = compileKernelTable(tableOrder(compiled));
   if (!table)
     return table.takeError();
   members.push_back({"table.o", std::move(*table)});
+  auto gpuTable = compileGPUKernelTable(gpuTableOrder(compiled));
+  if (!gpuTable)
+    return gpuTable.takeError();
+  members.push_back({"gpu_table.o", std::move(*gpuTable)});
 
   llvm::StringSet<> defined;
   for (const Member &member : members)
@@ -135,6 +155,7 @@ attn::pack::makeArchive(const Plan &plan, llvm::ArrayRef<Compiled> compiled) {
   Archive archive;
   for (const auto &entry : defined)
     if (entry.getKey() == ATTN_PACK_TABLE_SYMBOL ||
+        entry.getKey() == kGPUTableSymbol ||
         entry.getKey().starts_with("__tvm_ffi_"))
       archive.plainExports.push_back(entry.getKey().str());
   llvm::sort(archive.plainExports);

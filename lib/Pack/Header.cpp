@@ -41,7 +41,7 @@ static void appendHeader(llvm::StringRef name, llvm::StringSet<> &seen,
 static std::string abiText() {
   std::string text;
   llvm::StringSet<> seen;
-  appendHeader("attn_runtime.h", seen, text);
+  appendHeader("attn_gpu.h", seen, text);
   appendHeader("attn_layout.h", seen, text);
   return text;
 }
@@ -154,14 +154,26 @@ File attn::pack::makeHeader(const Plan &plan, const Options &options) {
     os << llvm::formatv("extern __typeof__({0}) {1}_{0};\n", function,
                         plan.name);
   os << llvm::formatv("/** The kernels of this pack. */\n"
-                      "ATTN_API const attn_kernel_table *{0}_{1}(void);\n\n"
+                      "ATTN_API const attn_kernel_table *{0}_{1}(void);\n"
+                      "ATTN_API const attn_gpu_kernel_table *{0}_{2}(void);\n\n"
                       "#ifdef __cplusplus\n}\n#endif\n\n",
-                      plan.name, ATTN_PACK_TABLE_SYMBOL);
+                      plan.name, ATTN_PACK_TABLE_SYMBOL, kGPUTableSymbol);
   os << llvm::formatv(
       "/** Opens this pack, which is linked in: no file is looked for. */\n"
       "static inline attn_status {0}_attn_open(attn_library **lib) {{\n"
       "  return {0}_attn_library_from_table({0}_{1}(), lib);\n}\n\n",
       plan.name, ATTN_PACK_TABLE_SYMBOL);
+  os << llvm::formatv(
+      "/** Loads this pack's kernels for the GPU of the current CUDA context. "
+      "*/\n"
+      "static inline attn_status {0}_attn_open_cuda(attn_library **lib) {{\n"
+      "  attn_gpu_launcher launcher;\n"
+      "  attn_status status = {0}_attn_cuda_launcher(&launcher);\n"
+      "  return status ? status\n"
+      "                : {0}_attn_library_from_gpu_table({0}_{1}(), &launcher, "
+      "lib);\n"
+      "}\n\n",
+      plan.name, kGPUTableSymbol);
   for (const Model &model : plan.models)
     writeModel(os, options, model);
   os << "#ifndef ATTN_PACK_NO_NAMES\n"

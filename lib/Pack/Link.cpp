@@ -71,9 +71,10 @@ llvm::Error attn::pack::linkShared(const Plan &plan, const Archive &archive,
                                         "--version-script=" + script};
   for (const std::string &function : abiFunctions())
     exports += "  " + prefix + function + ";\n";
-  exports += "  " + prefix + ATTN_PACK_TABLE_SYMBOL + ";\n";
   for (const std::string &symbol : archive.plainExports) {
     exports += "  " + symbol + ";\n";
+    if (!llvm::StringRef(symbol).starts_with("__"))
+      exports += "  " + prefix + symbol + ";\n";
     arguments.push_back("--defsym=" + symbol + "=" + prefix + symbol);
   }
   exports += "local: *; };\n";

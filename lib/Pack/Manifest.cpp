@@ -7,7 +7,7 @@
 
 #include "Parts.h"
 
-#include "attn_runtime.h"
+#include "attn_gpu.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/JSON.h"
 
@@ -23,32 +23,56 @@ static llvm::StringRef layoutName(int32_t layout) {
   return layout == ATTN_LAYOUT_ROW ? "row" : "own";
 }
 
-static void writeKernel(OStream &json, const CPUKernel &kernel) {
-  const attn_kernel_desc &f = kernel.facts;
-  json.object([&] {
-    json.attribute("name", kernel.name);
-    json.attribute("target",
-                   ("cpu:" + cpuLevelName(static_cast<CPULevel>(f.isa))).str());
-    json.attribute("decodes", !kernel.kernel.empty());
-    json.attribute("merges", !kernel.combine.empty());
-    json.attribute("dtype", dtypeName(f.dtype));
-    json.attribute("layout", layoutName(f.layout));
-    json.attribute("q_heads", f.q_heads);
-    json.attribute("kv_heads", f.kv_heads);
-    json.attribute("k_dim", f.k_dim);
-    json.attribute("v_dim", f.v_dim);
-    json.attribute("q_len", f.q_len);
-    json.attribute("kv_tile", f.kv_tile);
-    json.attribute("page_multiple", f.page_multiple);
-    json.attribute("window", f.window);
-    json.attribute("scale", f.scale);
-    json.attribute("softcap", f.softcap);
-    json.attribute("causal", bool(f.flags & ATTN_KERNEL_CAUSAL));
-    json.attribute("sinks", bool(f.flags & ATTN_KERNEL_SINKS));
-    json.attribute("v_in_k", bool(f.flags & ATTN_KERNEL_V_IN_K));
-    json.attribute("score_mod", bool(f.flags & ATTN_KERNEL_SCORE_MOD));
-    json.attribute("scratch_bytes", f.scratch_bytes);
-  });
+/// What kernels of both kinds have.
+template <typename Desc>
+static void writeFacts(OStream &json, const Desc &f) {
+  json.attribute("dtype", dtypeName(f.dtype));
+  json.attribute("layout", layoutName(f.layout));
+  json.attribute("q_heads", f.q_heads);
+  json.attribute("kv_heads", f.kv_heads);
+  json.attribute("k_dim", f.k_dim);
+  json.attribute("v_dim", f.v_dim);
+  json.attribute("q_len", f.q_len);
+  json.attribute("kv_tile", f.kv_tile);
+  json.attribute("window", f.window);
+  json.attribute("scale", f.scale);
+  json.attribute("softcap", f.softcap);
+  json.attribute("causal", bool(f.flags & ATTN_KERNEL_CAUSAL));
+  json.attribute("sinks", bool(f.flags & ATTN_KERNEL_SINKS));
+  json.attribute("v_in_k", bool(f.flags & ATTN_KERNEL_V_IN_K));
+  json.attribute("score_mod", bool(f.flags & ATTN_KERNEL_SCORE_MOD));
+}
+
+static void writeKernels(OStream &json, const Compiled &unit) {
+  for (const CPUKernel &kernel : unit.cpu.kernels)
+    json.object([&] {
+      json.attribute("name", kernel.name);
+      json.attribute("target", unit.target.name());
+      json.attribute("decodes", !kernel.kernel.empty());
+      json.attribute("merges", !kernel.combine.empty());
+      writeFacts(json, kernel.facts);
+      json.attribute("page_multiple", kernel.facts.page_multiple);
+      json.attribute("scratch_bytes", kernel.facts.scratch_bytes);
+    });
+  if (!unit.gpu)
+    return;
+  for (const attn_gpu_kernel_desc &desc : unit.gpu->descs)
+    json.object([&] {
+      json.attribute("name", desc.name);
+      json.attribute("target", unit.target.name());
+      json.attribute("decodes", true);
+      json.attribute("merges", false);
+      writeFacts(json, desc);
+      json.attribute("page_multiple", 1);
+      json.attribute("threads", desc.threads);
+      json.attribute("shared_bytes", desc.shared_bytes);
+      json.attributeObject("image", [&] {
+        json.attribute("form",
+                       unit.image.form == NVVMForm::PTX ? "ptx" : "fatbin");
+        json.attribute("bytes", int64_t(unit.image.bytes.size()));
+        json.attribute("sha256", sha256(unit.image.bytes));
+      });
+    });
 }
 
 static void writeModel(OStream &json, const Model &model) {
@@ -80,7 +104,7 @@ static void writeModel(OStream &json, const Model &model) {
 }
 
 File attn::pack::makeManifest(const Plan &plan, const Options &options,
-                              llvm::ArrayRef<CPUKernel> kernels,
+                              llvm::ArrayRef<Compiled> compiled,
                               llvm::ArrayRef<File> files) {
   File file{"manifest.json", ""};
   llvm::raw_string_ostream stream(file.bytes);
@@ -94,6 +118,7 @@ File attn::pack::makeManifest(const Plan &plan, const Options &options,
       json.attribute("llvm", LLVM_VERSION_STRING);
     });
     json.attribute("kernel_abi", ATTN_KERNEL_ABI_VERSION);
+    json.attribute("gpu_kernel_abi", ATTN_GPU_ABI_VERSION);
     json.attributeObject("capacities", [&] {
       json.attribute("max_batch", options.maxBatch);
       json.attribute("max_q", options.maxQ);
@@ -101,8 +126,8 @@ File attn::pack::makeManifest(const Plan &plan, const Options &options,
       json.attribute("tp", options.tp);
     });
     json.attributeArray("targets", [&] {
-      for (CPULevel level : options.levels)
-        json.value(("cpu:" + cpuLevelName(level)).str());
+      for (const Target &target : options.targets)
+        json.value(target.name());
     });
     json.attributeArray("inputs", [&] {
       for (const Input &input : plan.inputs)
@@ -116,8 +141,8 @@ File attn::pack::makeManifest(const Plan &plan, const Options &options,
         writeModel(json, model);
     });
     json.attributeArray("kernels", [&] {
-      for (const CPUKernel &kernel : kernels)
-        writeKernel(json, kernel);
+      for (const Compiled &unit : compiled)
+        writeKernels(json, unit);
     });
     json.attributeArray("files", [&] {
       for (const File &made : files)

@@ -32,7 +32,7 @@ llvm::ArrayRef<EmbeddedFile> embeddedFiles();
 struct Archive {
   File file;
   /// Names that a loader looks up as they are, although the symbols have the
-  /// prefix: the table's getter and the functions of TVM-FFI.
+  /// prefix: the tables' getters and the functions of TVM-FFI.
   std::vector<std::string> plainExports;
 };
 
@@ -57,11 +57,13 @@ File makeCMakePackage(const Plan &plan);
 
 /// manifest.json; `files` are all others.
 File makeManifest(const Plan &plan, const Options &options,
-                  llvm::ArrayRef<CPUKernel> kernels,
+                  llvm::ArrayRef<Compiled> compiled,
                   llvm::ArrayRef<File> files);
 
-/// The kernels of all units, in the table's order.
+/// The kernels of all units, in the order of the tables.
 std::vector<CPUKernel> tableOrder(llvm::ArrayRef<Compiled> compiled);
+std::vector<attn_gpu_kernel_desc>
+gpuTableOrder(llvm::ArrayRef<Compiled> compiled);
 
 } // namespace attn::pack
 

@@ -32,9 +32,14 @@ std::string attn::pack::sha256(llvm::StringRef bytes) {
   return llvm::toHex(hash.final(), /*LowerCase=*/true);
 }
 
-llvm::Expected<std::vector<CPULevel>>
+std::string Target::name() const {
+  return arch ? arch->name() : ("cpu:" + cpuLevelName(level)).str();
+}
+
+llvm::Expected<std::vector<Target>>
 attn::pack::parseTargets(llvm::StringRef list) {
   std::set<CPULevel> levels;
+  std::set<std::string> archs;
   llvm::SmallVector<llvm::StringRef> names;
   list.split(names, ',');
   for (llvm::StringRef name : names) {
@@ -43,19 +48,29 @@ attn::pack::parseTargets(llvm::StringRef list) {
                      CPULevel::AMX});
       continue;
     }
-    if (name.starts_with("sm_"))
-      return refuse("--target " + name +
-                    ": this attnc makes no GPU code; it makes cpu");
+    if (name.starts_with("sm_")) {
+      auto arch = parseNVVMArch(name);
+      if (!arch)
+        return refuse("--target: " + llvm::toString(arch.takeError()));
+      archs.insert(arch->name());
+      continue;
+    }
     std::optional<CPULevel> level;
     if (name.consume_front("cpu:"))
       level = parseCPULevel(name);
     if (!level)
       return refuse("--target: '" + name +
                     "' is none of cpu, cpu:avx2, cpu:avx512, cpu:avx512bf16, "
-                    "cpu:amx");
+                    "cpu:amx, sm_80 and other sm_NN");
     levels.insert(*level);
   }
-  return std::vector<CPULevel>(levels.begin(), levels.end());
+  std::vector<Target> targets;
+  for (CPULevel level : levels)
+    targets.push_back({level, std::nullopt});
+  for (const NVVMArch &arch : nvvmArchs()) // ascending
+    if (archs.count(arch.name()))
+      targets.push_back({CPULevel::AVX2, arch});
+  return targets;
 }
 
 /// `text` as an identifier of C, in lower case.

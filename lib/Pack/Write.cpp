@@ -106,8 +106,8 @@ llvm::Error attn::pack::writePack(const Plan &plan, const Options &options,
   if (!bytes)
     return llvm::createStringError(bytes.getError(), shared);
   files.push_back({shared, (*bytes)->getBuffer().str()});
-  if (llvm::Error error = writeFile(
-          made, makeManifest(plan, options, tableOrder(compiled), files)))
+  if (llvm::Error error =
+          writeFile(made, makeManifest(plan, options, compiled, files)))
     return error;
   return replaceFolder(made, target);
 }

@@ -187,7 +187,7 @@ attn::compileKernelsForCPU(mlir::ModuleOp module,
 }
 
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-attn::compileKernelTable(llvm::ArrayRef<CPUKernel> kernels) {
+attn::compileTable(llvm::function_ref<void(llvm::Module &)> fill) {
   auto machine = createTargetMachine(CPULevel::AVX2);
   if (!machine)
     return machine.takeError();
@@ -195,6 +195,12 @@ attn::compileKernelTable(llvm::ArrayRef<CPUKernel> kernels) {
   llvm::Module module("attn-table", context);
   module.setTargetTriple((*machine)->getTargetTriple());
   module.setDataLayout((*machine)->createDataLayout());
-  addKernelTable(module, kernels);
+  fill(module);
   return emit(module, **machine, CPUOutput::Object);
+}
+
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+attn::compileKernelTable(llvm::ArrayRef<CPUKernel> kernels) {
+  return compileTable(
+      [&](llvm::Module &module) { addKernelTable(module, kernels); });
 }

@@ -146,6 +146,16 @@ void attn::addKernelTable(llvm::Module &module,
     values.push_back(function(kernel.combine));
     descs.push_back(llvm::ConstantStruct::get(descType, values));
   }
+  addTableGetter(module, ATTN_PACK_TABLE_SYMBOL, ATTN_KERNEL_ABI_VERSION,
+                 descType, descs);
+}
+
+void attn::addTableGetter(llvm::Module &module, llvm::StringRef name,
+                          uint32_t version, llvm::StructType *descType,
+                          llvm::ArrayRef<llvm::Constant *> descs) {
+  llvm::LLVMContext &ctx = module.getContext();
+  llvm::IRBuilder<> b(ctx);
+  llvm::Type *i32 = b.getInt32Ty(), *ptr = b.getPtrTy();
   auto *arrayType = llvm::ArrayType::get(descType, descs.size());
   auto *array = new llvm::GlobalVariable(
       module, arrayType, /*isConstant=*/true,
@@ -155,12 +165,12 @@ void attn::addKernelTable(llvm::Module &module,
   auto *table = new llvm::GlobalVariable(
       module, tableType, /*isConstant=*/true,
       llvm::GlobalValue::InternalLinkage,
-      llvm::ConstantStruct::get(tableType, {b.getInt32(ATTN_KERNEL_ABI_VERSION),
-                                            b.getInt32(descs.size()), array}),
+      llvm::ConstantStruct::get(
+          tableType, {b.getInt32(version), b.getInt32(descs.size()), array}),
       "attn.table");
-  auto *getter = llvm::Function::Create(
-      llvm::FunctionType::get(ptr, /*isVarArg=*/false),
-      llvm::GlobalValue::ExternalLinkage, ATTN_PACK_TABLE_SYMBOL, module);
+  auto *getter =
+      llvm::Function::Create(llvm::FunctionType::get(ptr, /*isVarArg=*/false),
+                             llvm::GlobalValue::ExternalLinkage, name, module);
   b.SetInsertPoint(llvm::BasicBlock::Create(ctx, "entry", getter));
   b.CreateRet(table);
 }

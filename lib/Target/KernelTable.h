@@ -24,6 +24,16 @@ std::vector<CPUKernel> collectKernels(mlir::ModuleOp module, CPULevel level,
 /// returns them. A function that the module lacks is declared, hidden.
 void addKernelTable(llvm::Module &module, llvm::ArrayRef<CPUKernel> kernels);
 
+/// Adds the constant table {version, number of descriptors, descriptors} and
+/// the function `getter` that returns it.
+void addTableGetter(llvm::Module &module, llvm::StringRef getter,
+                    uint32_t version, llvm::StructType *descType,
+                    llvm::ArrayRef<llvm::Constant *> descs);
+
+/// The object of a module that holds data and getters only.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+compileTable(llvm::function_ref<void(llvm::Module &)> fill);
+
 } // namespace attn
 
 #endif // ATTN_LIB_TARGET_KERNELTABLE_H

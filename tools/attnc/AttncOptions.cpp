@@ -42,13 +42,13 @@ llvm::Expected<pack::Options> AttncOptions::packOptions() const {
   auto parsedLayout = symbolizeLayout(layout);
   if (!parsedLayout)
     return llvm::createStringError("--layout must be own or row");
-  auto levels = pack::parseTargets(target);
-  if (!levels)
-    return levels.takeError();
+  auto targets = pack::parseTargets(target);
+  if (!targets)
+    return targets.takeError();
   pack::Options options;
   options.inputs.assign(inputs.begin(), inputs.end());
   options.name = name;
-  options.levels = std::move(*levels);
+  options.targets = std::move(*targets);
   options.decode.element = *element;
   options.decode.layout = *parsedLayout;
   options.decode.page = page;
@@ -62,40 +62,27 @@ llvm::Expected<pack::Options> AttncOptions::packOptions() const {
 }
 
 llvm::Expected<EmitOptions> AttncOptions::emitOptions() const {
-  EmitOptions options;
-  if (untilBefore.empty() && untilAfter.empty()) {
+  bool stops = !untilBefore.empty() || !untilAfter.empty();
+  if (!stops) {
     auto form = llvm::StringSwitch<std::optional<EmitOptions>>(emit)
-                    .Case("attn", EmitOptions{Emit::Attn})
-                    .Case("tile", EmitOptions{Emit::IR, CPUStage::Tile})
-                    .Case("mlir-llvm", EmitOptions{Emit::IR, CPUStage::LLVM})
-                    .Case("llvm", EmitOptions{Emit::LLVMIR})
-                    .Case("asm", EmitOptions{Emit::Assembly})
-                    .Case("obj", EmitOptions{Emit::Object})
-                    .Case("pack", EmitOptions{Emit::Pack})
+                    .Case("attn", EmitOptions{Emit::IR, "attn", true})
+                    .Case("tile", EmitOptions{Emit::IR, "tile", false})
+                    .Case("mlir-llvm", EmitOptions{Emit::IR, "", false})
+                    .Case("llvm", EmitOptions{Emit::LLVMIR, "", false})
+                    .Case("asm", EmitOptions{Emit::Assembly, "", false})
+                    .Case("obj", EmitOptions{Emit::Object, "", false})
+                    .Case("ptx", EmitOptions{Emit::PTX, "", false})
+                    .Case("cubin", EmitOptions{Emit::Cubin, "", false})
+                    .Case("pack", EmitOptions{Emit::Pack, "", false})
                     .Default(std::nullopt);
     if (!form)
-      return llvm::createStringError(
-          "--emit must be attn, tile, mlir-llvm, llvm, asm, obj or pack");
+      return llvm::createStringError("--emit must be attn, tile, mlir-llvm, "
+                                     "llvm, asm, obj, ptx, cubin or pack");
     return *form;
   }
   if (emit.getNumOccurrences() || (!untilBefore.empty() && !untilAfter.empty()))
     return llvm::createStringError(
         "--emit, --until-before and --until-after exclude each other");
   bool before = !untilBefore.empty();
-  llvm::StringRef name = before ? untilBefore : untilAfter;
-  auto stage = llvm::StringSwitch<std::optional<CPUStage>>(name)
-                   .Case("attn", CPUStage::Attn)
-                   .Case("tile", CPUStage::Tile)
-                   .Case("vector", CPUStage::Vector)
-                   .Case("llvm", CPUStage::LLVM)
-                   .Default(std::nullopt);
-  if (!stage)
-    return llvm::createStringError("'" + name +
-                                   "' is no stage: attn, tile, vector, llvm");
-  if (before && *stage == CPUStage::Attn)
-    return EmitOptions{Emit::Attn};
-  options.emit = Emit::IR;
-  options.last =
-      before ? static_cast<CPUStage>(static_cast<int>(*stage) - 1) : *stage;
-  return options;
+  return EmitOptions{Emit::IR, before ? untilBefore : untilAfter, before};
 }

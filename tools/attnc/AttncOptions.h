@@ -9,18 +9,18 @@
 #define ATTN_TOOLS_ATTNC_ATTNCOPTIONS_H
 
 #include "attn/Pack/Plan.h"
-#include "attn/Pipelines/CPUPipeline.h"
 #include "llvm/Support/CommandLine.h"
 
 namespace attn {
 
-/// What to make, and where to stop.
-enum class Emit { Attn, IR, LLVMIR, Assembly, Object, Pack };
+/// What to make.
+enum class Emit { IR, LLVMIR, Assembly, Object, PTX, Cubin, Pack };
 
 struct EmitOptions {
   Emit emit = Emit::Pack;
-  /// Emit::IR: print what this stage leaves.
-  CPUStage last = CPUStage::LLVM;
+  /// Emit::IR: where to stop. A stage's name, or empty for the last one.
+  std::string stage;
+  bool before = false; ///< print what the stage starts from
 };
 
 /// Made in main, after the options that libLLVM registers are reset.
@@ -42,7 +42,8 @@ struct AttncOptions {
   opt<std::string> target{
       "target",
       llvm::cl::desc("cpu (every level, chosen at run time), cpu:avx2, "
-                     "cpu:avx512, cpu:avx512bf16, cpu:amx; a list"),
+                     "cpu:avx512, cpu:avx512bf16, cpu:amx, sm_80 and other "
+                     "GPUs; a list"),
       llvm::cl::init("cpu"), llvm::cl::cat(category)};
   opt<std::string> kvDtype{"kv-dtype",
                            llvm::cl::desc("bf16, f16 or f32: query, cache, "
@@ -68,11 +69,14 @@ struct AttncOptions {
                     llvm::cl::desc("Kernels for 1 to N query tokens a request"),
                     llvm::cl::init(1), llvm::cl::cat(category)};
   opt<std::string> emit{
-      "emit", llvm::cl::desc("attn, tile, mlir-llvm, llvm, asm, obj or pack"),
+      "emit",
+      llvm::cl::desc("attn, tile, mlir-llvm, llvm, asm, obj (CPU), ptx, cubin "
+                     "(GPU) or pack"),
       llvm::cl::init("pack"), llvm::cl::cat(category)};
   opt<std::string> untilBefore{
       "until-before",
-      llvm::cl::desc("Print the IR before a stage: attn, tile, vector or llvm"),
+      llvm::cl::desc("Print the IR before a stage: attn, tile, vector, llvm "
+                     "(CPU), nvvm (GPU)"),
       llvm::cl::value_desc("stage"), llvm::cl::cat(category)};
   opt<std::string> untilAfter{
       "until-after", llvm::cl::desc("Print the IR after a stage"),

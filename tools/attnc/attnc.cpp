@@ -54,15 +54,18 @@ int main(int argc, char **argv) {
   auto progress = [&](unsigned done, unsigned all, const pack::Compiled &what,
                       double seconds) {
     if (!cli.quiet && all > 1)
-      llvm::errs() << llvm::formatv("[{0}/{1}] {2} cpu:{3} {4:f2} s\n", done,
-                                    all, what.unit, cpuLevelName(what.level),
-                                    seconds);
+      llvm::errs() << llvm::formatv("[{0}/{1}] {2} {3} {4:f2} s\n", done, all,
+                                    what.unit, what.target.name(), seconds);
   };
   if (emit.emit == Emit::Pack) {
     auto start = std::chrono::steady_clock::now();
     auto compiled = exitOnError(
         pack::compileUnits(plan, options, CPUOutput::Object, progress));
     size_t count = compiled.size();
+    for (const pack::Compiled &unit : compiled)
+      if (!unit.image.note.empty())
+        llvm::errs() << "attnc: note: " << unit.unit << ": " << unit.image.note
+                     << "\n";
     exitOnError(
         pack::writePack(plan, options, std::move(compiled), cli.output));
     if (!cli.quiet)

@@ -10,24 +10,31 @@
 
 #include "attn/Pack/Plan.h"
 #include "attn/Target/CPUCompiler.h"
+#include "attn/Target/GPUKernels.h"
+#include "attn/Target/NVVMCompiler.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace attn::pack {
 
-/// The kernels of one unit for one level.
+/// The kernels of one unit for one target.
 struct Compiled {
   std::string unit;
-  CPULevel level;
-  CPUKernels kernels;
+  Target target;
+  CPUKernels cpu; ///< of a CPU target
+  /// Of a GPU: facts, with `image` filled in.
+  std::unique_ptr<GPUKernels> gpu;
+  NVVMImage image;   ///< a fat binary of cubin and PTX, or PTX alone
+  std::string cubin; ///< the one in the image; empty if there is no ptxas
 };
 
 /// Called, one at a time, after each compilation.
 using Progress = llvm::function_ref<void(unsigned done, unsigned all,
                                          const Compiled &what, double seconds)>;
 
-/// Compiles every unit for every level: units in the plan's order, levels
-/// ascending within a unit, however many run at a time.
+/// Compiles every unit for every target: units in the plan's order, targets in
+/// the options' within a unit, however many run at a time. `output` is of CPU
+/// code.
 llvm::Expected<std::vector<Compiled>> compileUnits(const Plan &plan,
                                                    const Options &options,
                                                    CPUOutput output,

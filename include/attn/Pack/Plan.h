@@ -10,17 +10,27 @@
 
 #include "attn/Import/DecodeModule.h"
 #include "attn/Target/CPUFeatures.h"
+#include "attn/Target/NVVMArch.h"
 
 #include <string>
 #include <vector>
 
 namespace attn::pack {
 
+/// What kernels are compiled for.
+struct Target {
+  CPULevel level = CPULevel::AVX2;
+  std::optional<NVVMArch> arch; ///< a GPU; `level` is nothing then
+
+  /// `cpu:avx2`, `sm_80`.
+  std::string name() const;
+};
+
 /// What attnc is asked for.
 struct Options {
   std::vector<std::string> inputs; ///< config.json, a folder with one, *.mlir
   std::string name;                ///< of the pack; empty: from the inputs
-  std::vector<CPULevel> levels;    ///< ascending, no duplicates
+  std::vector<Target> targets;     ///< as parseTargets gives them
   /// Element type, layout and page of the cache of models (`.mlir` says its
   /// own).
   DecodeOptions decode;
@@ -32,9 +42,9 @@ struct Options {
   std::string linker;     ///< an ld; empty: searched for
 };
 
-/// Reads `cpu` (every level), `cpu:LEVEL` and lists of them, comma-separated.
-/// What this compiler makes no code for is refused.
-llvm::Expected<std::vector<CPULevel>> parseTargets(llvm::StringRef list);
+/// Reads `cpu` (every level), `cpu:LEVEL`, `sm_NN` and lists of them,
+/// comma-separated: levels in ascending order, then GPUs in theirs, none twice.
+llvm::Expected<std::vector<Target>> parseTargets(llvm::StringRef list);
 
 /// A file that was read.
 struct Input {
@@ -59,7 +69,7 @@ struct Model {
   std::vector<unsigned> layers; ///< for each attention layer its kind
 };
 
-/// A module to compile for every level, as text: each compilation has a
+/// A module to compile for every target, as text: each compilation has a
 /// context of its own.
 struct Unit {
   std::string name;

@@ -10,6 +10,8 @@
 
 #include "attn_gpu_abi.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 #include <deque>
 #include <string>
@@ -37,6 +39,15 @@ public:
 private:
   std::deque<std::string> names;
 };
+
+/// Symbol of a pack's table of GPU kernels:
+/// const attn_gpu_kernel_table *attn_pack_gpu_table(void).
+inline constexpr llvm::StringLiteral kGPUTableSymbol = "attn_pack_gpu_table";
+
+/// The object that holds the table of `kernels`, images included, and its
+/// getter.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+compileGPUKernelTable(llvm::ArrayRef<attn_gpu_kernel_desc> kernels);
 
 } // namespace attn
 
