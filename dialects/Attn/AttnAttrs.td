@@ -47,14 +47,20 @@ def Attn_LatentAttr : Attn_Attr<"Latent", "latent"> {
     K is the whole cached row, `rank + rope` wide, and V its first `rank`
     elements.
 
-    Constraints: (L1) rank, nope and v positive, rope not negative.
+    With `groups`, a token has that many latent rows of `rank` elements, each
+    for as many query heads in a run (grouped latent attention, arXiv
+    2505.21487), and the one rotary part goes with each of them. A row is then a
+    KV head of the absorbed form.
+
+    Constraints: (L1) rank, nope, v and groups positive, rope not negative.
 
     ```mlir
     #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>
+    #attn.latent<rank = 256, rope = 64, nope = 128, v = 128, groups = 2>
     ```
   }];
   let parameters = (ins "int64_t":$rank, "int64_t":$rope, "int64_t":$nope,
-                        "int64_t":$v);
+                        "int64_t":$v, DefaultValuedParameter<"int64_t", "1">:$groups);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -60,11 +60,11 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
     - (A6) the score region takes `(f32, i32, i32, i32, i32)`, score, batch,
       query head, query position, key position, and yields one f32;
     - (A7) `latent`, where given without `up`, agrees with a latent key: K is
-      `rank + rope` wide, V `rank`, and there is one KV head;
+      `rank + rope` wide, V `rank`, and there is one KV head a group;
     - (A8) a value operand goes with a key tensor only; `lens` likewise;
     - (A9) element types of query, K, V and output are equal;
     - (A10) batches, and the tokens of K and V, agree where static;
-    - (A11) `up` goes with `latent` and latent rows (a latent cache, or
+    - (A11) `up` goes with `latent` of one group and latent rows (a latent cache, or
       `[B, T, 1, rank + rope]`) and excludes a value operand; the query is then
       `nope + rope` wide and the output `v`. W_UK is `[q, rank, nope]`, or
       `[q, nope, rank]` with `up_transposed` (as the absorbed form reads it),
@@ -254,10 +254,11 @@ def Attn_DecompressOp : Attn_Op<"decompress", [Pure]> {
   let summary = "Latent rows to keys or values of every head";
   let description = [{
     `out[b, t, h, n] = sum_r latent[b, t, r] * weight[h, r, n]` (DeepSeek-V2's
-    W_UK and W_UV).
+    W_UK and W_UV). With grouped latents, `[B, T, G, R]`, head `h` reads row
+    `h / (H / G)`.
 
-    Constraints: (D1) latent is `[B, T, R]`, weight `[H, R, N]`, output
-    `[B, T, H, N]`.
+    Constraints: (D1) latent is `[B, T, R]` or `[B, T, G, R]`, weight
+    `[H, R, N]`, output `[B, T, H, N]`; (D2) `G` is static and divides `H`.
 
     Example:
     ```mlir
@@ -265,7 +266,8 @@ def Attn_DecompressOp : Attn_Op<"decompress", [Pure]> {
        -> tensor<?x?x128x128xbf16>
     ```
   }];
-  let arguments = (ins Attn_Tensor<3>:$latent, Attn_Tensor<3>:$weight);
+  let arguments = (ins TensorRankOf<[Attn_Float], [3, 4]>:$latent,
+      Attn_Tensor<3>:$weight);
   let results = (outs Attn_Tensor<4>:$output);
   let assemblyFormat = [{
     $latent `,` $weight attr-dict `:` functional-type(operands, results)

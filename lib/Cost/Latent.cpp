@@ -23,7 +23,7 @@ LatentCost attn::cost::latentCost(LatentForm form, const LatentShape &shape) {
   cost.coreFlops =
       2 * heads * qLen * context * (absorbed ? 2 * rank + rope : headWidths);
   cost.projectionFlops = projection * (absorbed ? qLen : context);
-  cost.kvBytes = element * context * (rank + rope);
+  cost.kvBytes = element * context * double(shape.groups) * (rank + rope);
   if (form == LatentForm::Materialized)
     cost.kvBytes += 2 * element * context * heads * headWidths;
   cost.weightBytes = element * projection / 2;

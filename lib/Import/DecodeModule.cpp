@@ -146,7 +146,8 @@ attn::buildDecodeModule(MLIRContext *context, const model::AttentionSpec &spec,
   LatentAttr latentAttr;
   if (spec.latent)
     latentAttr = LatentAttr::get(context, spec.latent->rank, spec.latent->rope,
-                                 spec.latent->nope, spec.latent->v);
+                                 spec.latent->nope, spec.latent->v,
+                                 /*groups=*/1);
   auto attend = AttendOp::create(
       b, loc, output, options.lse ? Type(lse) : Type(), entry->getArgument(0),
       entry->getArgument(1), /*value=*/Value(), /*lens=*/Value(),

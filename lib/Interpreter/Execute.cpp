@@ -301,8 +301,10 @@ static Error execute(DecompressOp op, Frame &frame) {
   const Tensor &weight = frame.tensor(op.getWeight());
   if (Error error =
           expectShape(op, "weight", weight,
-                      {weight.shape[0], latent.shape[2], weight.shape[2]}))
+                      {weight.shape[0], latent.shape.back(), weight.shape[2]}))
     return error;
+  if (latent.shape.size() == 4 && weight.shape[0] % latent.shape[2])
+    return errorAt(op, "the groups of latents must divide the heads");
   return frame.bind(op, op.getOutput(), decompress(latent, weight));
 }
 

@@ -119,13 +119,17 @@ Tensor attn::interp::decompress(const Tensor &latent, const Tensor &weight) {
   int64_t batch = latent.shape[0], tokens = latent.shape[1];
   int64_t heads = weight.shape[0], rank = weight.shape[1];
   int64_t width = weight.shape[2];
+  bool grouped = latent.shape.size() == 4;
+  int64_t groupSize = grouped ? heads / latent.shape[2] : heads;
   Tensor out = Tensor::zeros({batch, tokens, heads, width});
   for (int64_t b = 0; b < batch; ++b)
     for (int64_t t = 0; t < tokens; ++t)
       for (int64_t h = 0; h < heads; ++h)
         for (int64_t n = 0; n < width; ++n)
           for (int64_t r = 0; r < rank; ++r)
-            out.at(b, t, h, n) += latent.at(b, t, r) * weight.at(h, r, n);
+            out.at(b, t, h, n) += (grouped ? latent.at(b, t, h / groupSize, r)
+                                           : latent.at(b, t, r)) *
+                                  weight.at(h, r, n);
   return out;
 }
 

@@ -38,9 +38,10 @@ struct LatentShape {
   int64_t qLen;    ///< S, new tokens
   int64_t context; ///< T, tokens of KV
   int64_t elementBytes = 2;
+  int64_t groups = 1; ///< G, latent rows a token
 };
 
-/// H, S, T, r, d_r, n, v as in LatentShape, e the element's bytes.
+/// H, S, T, r, d_r, n, v, G as in LatentShape, e the element's bytes.
 struct LatentCost {
   /// Absorbed 2 H S T (2r + d_r); otherwise 2 H S T (n + d_r + v).
   double coreFlops;
@@ -48,7 +49,8 @@ struct LatentCost {
   /// 2 H T r (n + v), for all keys and values (fused: if one pass over the
   /// context serves all S tokens; once more for every further pass).
   double projectionFlops;
-  /// e T (r + d_r); materialised also writes and reads e T H (n + d_r + v).
+  /// e T G (r + d_r), each latent row having its rotary part; materialised also
+  /// writes and reads e T H (n + d_r + v).
   double kvBytes;
   /// e H r (n + v): W_UK and W_UV, read once a step for the whole batch.
   double weightBytes;

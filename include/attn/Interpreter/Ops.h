@@ -40,7 +40,7 @@ Tensor project(const Tensor &input, const Tensor &weight);
 Tensor compress(const Tensor &hidden, const Tensor &weight, const Tensor *norm,
                 double eps);
 
-/// `attn.decompress`: latent `[B, T, R]`, weight `[H, R, N]`.
+/// `attn.decompress`: latent `[B, T, R]` or `[B, T, G, R]`, weight `[H, R, N]`.
 Tensor decompress(const Tensor &latent, const Tensor &weight);
 
 /// `theta^(-2 i / dims)` for each pair `i` of `attn.rope`.

@@ -128,3 +128,33 @@ func.func @not_latent(%q: tensor<2x1x4x8xf32>, %k: tensor<2x9x2x8xf32>, %v: tens
      : (tensor<2x1x4x8xf32>, tensor<2x9x2x8xf32>, tensor<2x9x2x6xf32>) -> tensor<2x1x4x6xf32>
   return %o : tensor<2x1x4x6xf32>
 }
+
+// -----
+
+// Grouped latents (GLA, arXiv 2505.21487): two rows a token, each for two query
+// heads, and one rotary key for all. Each row becomes a KV head.
+
+// CHECK-LABEL: func @grouped_latents(
+// CHECK-SAME: %[[C:[a-z0-9]+]]: tensor<2x?x2x16xf32>, %[[W_UK:[a-z0-9]+]]: {{[^,]*}}, %[[W_UV:[a-z0-9]+]]: {{[^,]*}}, %[[Q_NOPE:[a-z0-9]+]]: {{[^,]*}}, %[[Q_ROPE:[a-z0-9]+]]: {{[^,]*}}, %[[K_ROPE:[a-z0-9]+]]:
+// CHECK-NOT: attn.decompress
+// CHECK: %[[Q_LATENT:.*]] = attn.project %[[Q_NOPE]], %{{.*}} : (tensor<2x1x4x8xf32>, tensor<4x8x16xf32>) -> tensor<2x1x4x16xf32>
+// CHECK: %[[SHARED:.*]] = linalg.broadcast ins(%[[K_ROPE]] : tensor<2x?x4xf32>) outs(%{{.*}} : tensor<2x?x2x4xf32>) dimensions = [2]
+// CHECK: %[[Q:.*]] = tensor.concat dim(3) %[[Q_LATENT]], %[[Q_ROPE]]
+// CHECK: %[[K:.*]] = tensor.concat dim(3) %[[C]], %[[SHARED]] : (tensor<2x?x2x16xf32>, tensor<2x?x2x4xf32>) -> tensor<2x?x2x20xf32>
+// CHECK: %[[O_LATENT:.*]] = attn.attend %[[Q]], %[[K]] {heads = #attn.heads<q = 4, kv = 2>, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6, groups = 2>, scale = 2.500000e-01 : f32}
+// CHECK: attn.project %[[O_LATENT]], %[[W_UV]]
+func.func @grouped_latents(%c: tensor<2x?x2x16xf32>, %w_uk: tensor<4x16x8xf32>, %w_uv: tensor<4x16x6xf32>,
+                           %q_nope: tensor<2x1x4x8xf32>, %q_rope: tensor<2x1x4x4xf32>, %k_rope: tensor<2x?x4xf32>) -> tensor<2x1x4x6xf32> {
+  %one = arith.constant 1 : index
+  %k_nope = attn.decompress %c, %w_uk : (tensor<2x?x2x16xf32>, tensor<4x16x8xf32>) -> tensor<2x?x4x8xf32>
+  %v = attn.decompress %c, %w_uv : (tensor<2x?x2x16xf32>, tensor<4x16x6xf32>) -> tensor<2x?x4x6xf32>
+  %t = tensor.dim %k_rope, %one : tensor<2x?x4xf32>
+  %init = tensor.empty(%t) : tensor<2x?x4x4xf32>
+  %k_rope_all = linalg.broadcast ins(%k_rope : tensor<2x?x4xf32>) outs(%init : tensor<2x?x4x4xf32>) dimensions = [2]
+  %k = tensor.concat dim(3) %k_nope, %k_rope_all : (tensor<2x?x4x8xf32>, tensor<2x?x4x4xf32>) -> tensor<2x?x4x12xf32>
+  %q = tensor.concat dim(3) %q_nope, %q_rope : (tensor<2x1x4x8xf32>, tensor<2x1x4x4xf32>) -> tensor<2x1x4x12xf32>
+  // expected-remark @+1 {{[Passed] absorb}}
+  %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 4, kv = 4>, scale = 0.25 : f32}
+     : (tensor<2x1x4x12xf32>, tensor<2x?x4x12xf32>, tensor<2x?x4x6xf32>) -> tensor<2x1x4x6xf32>
+  return %o : tensor<2x1x4x6xf32>
+}

@@ -91,3 +91,18 @@ func.func @qk_norm(%c: tensor<2x9x16xf32>, %w_uk: tensor<4x16x8xf32>, %w_uv: ten
      : (tensor<2x1x4x8xf32>, tensor<2x9x4x8xf32>, tensor<2x9x4x6xf32>) -> tensor<2x1x4x6xf32>
   return %o : tensor<2x1x4x6xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func @groups(
+// CHECK: attn.decompress
+// CHECK-NOT: up(
+func.func @groups(%c: tensor<2x9x2x16xf32>, %w_uk: tensor<4x16x8xf32>, %w_uv: tensor<4x16x6xf32>,
+                  %q: tensor<2x1x4x8xf32>) -> tensor<2x1x4x6xf32> {
+  %k = attn.decompress %c, %w_uk : (tensor<2x9x2x16xf32>, tensor<4x16x8xf32>) -> tensor<2x9x4x8xf32>
+  %v = attn.decompress %c, %w_uv : (tensor<2x9x2x16xf32>, tensor<4x16x6xf32>) -> tensor<2x9x4x6xf32>
+  // expected-remark @+1 {{latent rows of several groups do not bring their up-projections along}}
+  %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 4, kv = 4>, scale = 0.25 : f32}
+     : (tensor<2x1x4x8xf32>, tensor<2x9x4x8xf32>, tensor<2x9x4x6xf32>) -> tensor<2x1x4x6xf32>
+  return %o : tensor<2x1x4x6xf32>
+}

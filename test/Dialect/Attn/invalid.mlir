@@ -265,7 +265,7 @@ func.func @a6_terminator(%q: tensor<3x1x4x16xf32>, %k: tensor<3x9x2x16xf32>, %v:
 // -----
 
 func.func @a7_kv_heads(%q: tensor<3x1x4x16xf32>, %k: tensor<3x9x2x16xf32>) {
-  // expected-error @+1 {{latent needs one KV head, K of rank + rope = 16 and V of rank = 12 as a prefix of K}}
+  // expected-error @+1 {{latent needs one KV head a group, K of rank + rope = 16 and V of rank = 12 as a prefix of K}}
   %o = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 2>, scale = 0.25 : f32, latent = #attn.latent<rank = 12, rope = 4, nope = 8, v = 8>}
     : (tensor<3x1x4x16xf32>, tensor<3x9x2x16xf32>) -> tensor<3x1x4x12xf32>
   return
@@ -274,7 +274,7 @@ func.func @a7_kv_heads(%q: tensor<3x1x4x16xf32>, %k: tensor<3x9x2x16xf32>) {
 // -----
 
 func.func @a7_value_operand(%q: tensor<3x1x4x16xf32>, %k: tensor<3x9x1x16xf32>, %v: tensor<3x9x1x12xf32>) {
-  // expected-error @+1 {{latent needs one KV head, K of rank + rope = 16 and V of rank = 12 as a prefix of K}}
+  // expected-error @+1 {{latent needs one KV head a group, K of rank + rope = 16 and V of rank = 12 as a prefix of K}}
   %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 12, rope = 4, nope = 8, v = 8>}
     : (tensor<3x1x4x16xf32>, tensor<3x9x1x16xf32>, tensor<3x9x1x12xf32>) -> tensor<3x1x4x12xf32>
   return
@@ -283,7 +283,7 @@ func.func @a7_value_operand(%q: tensor<3x1x4x16xf32>, %k: tensor<3x9x1x16xf32>, 
 // -----
 
 func.func @a7_key_width(%q: tensor<3x1x4x20xf32>, %k: tensor<3x9x1x20xf32>) {
-  // expected-error @+1 {{latent needs one KV head, K of rank + rope = 16 and V of rank = 12 as a prefix of K}}
+  // expected-error @+1 {{latent needs one KV head a group, K of rank + rope = 16 and V of rank = 12 as a prefix of K}}
   %o = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 12, rope = 4, nope = 8, v = 8>}
     : (tensor<3x1x4x20xf32>, tensor<3x9x1x20xf32>) -> tensor<3x1x4x12xf32>
   return
@@ -292,7 +292,7 @@ func.func @a7_key_width(%q: tensor<3x1x4x20xf32>, %k: tensor<3x9x1x20xf32>) {
 // -----
 
 func.func @a7_value_width(%q: tensor<3x1x4x16xf32>, %k: tensor<3x9x1x16xf32>) {
-  // expected-error @+1 {{latent needs one KV head, K of rank + rope = 16 and V of rank = 12 as a prefix of K}}
+  // expected-error @+1 {{latent needs one KV head a group, K of rank + rope = 16 and V of rank = 12 as a prefix of K}}
   %o = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 12, rope = 4, nope = 8, v = 8>}
     : (tensor<3x1x4x16xf32>, tensor<3x9x1x16xf32>) -> tensor<3x1x4x8xf32>
   return
@@ -301,7 +301,7 @@ func.func @a7_value_width(%q: tensor<3x1x4x16xf32>, %k: tensor<3x9x1x16xf32>) {
 // -----
 
 func.func @a7_cache(%q: tensor<3x1x4x16xf32>, %k: !attn.kv_cache<heads = 1, parts = [latent : 12, rope : 4], f32, page = 4>) {
-  // expected-error @+1 {{latent needs one KV head, K of rank + rope = 14 and V of rank = 10 as a prefix of K}}
+  // expected-error @+1 {{latent needs one KV head a group, K of rank + rope = 14 and V of rank = 10 as a prefix of K}}
   %o = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 10, rope = 4, nope = 8, v = 8>}
     : (tensor<3x1x4x16xf32>, !attn.kv_cache<heads = 1, parts = [latent : 12, rope : 4], f32, page = 4>) -> tensor<3x1x4x12xf32>
   return
@@ -310,7 +310,7 @@ func.func @a7_cache(%q: tensor<3x1x4x16xf32>, %k: !attn.kv_cache<heads = 1, part
 // -----
 
 func.func @a7_cache_without_latent_rows(%q: tensor<3x1x4x16xf32>, %k: !attn.kv_cache<heads = 1, parts = [k : 16, v : 12], f32, page = 4>) {
-  // expected-error @+1 {{latent needs one KV head}}
+  // expected-error @+1 {{latent needs one KV head a group}}
   %o = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 12, rope = 4, nope = 8, v = 8>}
     : (tensor<3x1x4x16xf32>, !attn.kv_cache<heads = 1, parts = [k : 16, v : 12], f32, page = 4>) -> tensor<3x1x4x12xf32>
   return
@@ -658,6 +658,40 @@ func.func @k2_nan(%x: tensor<3x1x32xf32>, %w: tensor<32x8xf32>, %g: tensor<8xf32
 func.func @d1_weight(%x: tensor<3x9x16xf32>, %w: tensor<4x12x8xf32>) {
   // expected-error @+1 {{weight must be [4, 16, 8], got}}
   %y = attn.decompress %x, %w : (tensor<3x9x16xf32>, tensor<4x12x8xf32>) -> tensor<3x9x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @d2_uneven(%x: tensor<3x9x3x16xf32>, %w: tensor<4x16x8xf32>) {
+  // expected-error @+1 {{the groups of latents must be known and divide the heads}}
+  %y = attn.decompress %x, %w : (tensor<3x9x3x16xf32>, tensor<4x16x8xf32>) -> tensor<3x9x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @d2_unknown(%x: tensor<3x9x?x16xf32>, %w: tensor<4x16x8xf32>) {
+  // expected-error @+1 {{the groups of latents must be known and divide the heads}}
+  %y = attn.decompress %x, %w : (tensor<3x9x?x16xf32>, tensor<4x16x8xf32>) -> tensor<3x9x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @a7_groups(%q: tensor<3x1x4x16xf32>, %k: tensor<3x9x1x16xf32>) {
+  // expected-error @+1 {{latent needs one KV head a group}}
+  %o = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 1>, latent = #attn.latent<rank = 12, rope = 4, nope = 8, v = 8, groups = 2>, scale = 0.25 : f32}
+    : (tensor<3x1x4x16xf32>, tensor<3x9x1x16xf32>) -> tensor<3x1x4x12xf32>
+  return
+}
+
+// -----
+
+func.func @a11_groups(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x2x16xf32>, %uk: tensor<4x12x8xf32>, %uv: tensor<4x12x8xf32>) {
+  // expected-error @+1 {{up needs latent, one KV head, and latent rows in the place of K and V}}
+  %o = attn.attend %q, %k up(%uk, %uv) {heads = #attn.heads<q = 4, kv = 2>, latent = #attn.latent<rank = 12, rope = 4, nope = 8, v = 8, groups = 2>, scale = 0.25 : f32}
+    : (tensor<3x1x4x12xf32>, tensor<3x9x2x16xf32>, tensor<4x12x8xf32>, tensor<4x12x8xf32>) -> tensor<3x1x4x8xf32>
   return
 }
 

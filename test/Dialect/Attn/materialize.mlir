@@ -96,3 +96,45 @@ func.func @output_kept(%k: tensor<1x9x1x20xf32>, %q: tensor<1x2x4x20xf32>) -> te
      : (tensor<1x2x4x20xf32>, tensor<1x9x1x20xf32>) -> tensor<1x2x4x16xf32>
   return %o : tensor<1x2x4x16xf32>
 }
+
+// -----
+
+// Two latent rows a token, which share one rotary key.
+
+// CHECK-LABEL: func @grouped_latents(
+// CHECK: attn.decompress %{{.*}}, %{{.*}} : (tensor<1x9x2x16xf32>, tensor<4x16x8xf32>) -> tensor<1x9x4x8xf32>
+// CHECK: attn.decompress %{{.*}}, %{{.*}} : (tensor<1x9x2x16xf32>, tensor<4x16x6xf32>) -> tensor<1x9x4x6xf32>
+// CHECK: attn.attend
+// CHECK-SAME: heads = #attn.heads<q = 4, kv = 4>
+func.func @grouped_latents(%c: tensor<1x9x2x16xf32>, %k_rope: tensor<1x9x4xf32>, %w_q: tensor<4x8x16xf32>, %w_uv: tensor<4x16x6xf32>,
+                           %q_nope: tensor<1x2x4x8xf32>, %q_rope: tensor<1x2x4x4xf32>) -> tensor<1x2x4x6xf32> {
+  %q_latent = attn.project %q_nope, %w_q : (tensor<1x2x4x8xf32>, tensor<4x8x16xf32>) -> tensor<1x2x4x16xf32>
+  %q = tensor.concat dim(3) %q_latent, %q_rope : (tensor<1x2x4x16xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x20xf32>
+  %init = tensor.empty() : tensor<1x9x2x4xf32>
+  %shared = linalg.broadcast ins(%k_rope : tensor<1x9x4xf32>) outs(%init : tensor<1x9x2x4xf32>) dimensions = [2]
+  %k = tensor.concat dim(3) %c, %shared : (tensor<1x9x2x16xf32>, tensor<1x9x2x4xf32>) -> tensor<1x9x2x20xf32>
+  // expected-remark @+1 {{K and V decompressed for every head}}
+  %o_latent = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 2>,
+      latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6, groups = 2>, scale = 0.288675 : f32}
+     : (tensor<1x2x4x20xf32>, tensor<1x9x2x20xf32>) -> tensor<1x2x4x16xf32>
+  %o = attn.project %o_latent, %w_uv : (tensor<1x2x4x16xf32>, tensor<4x16x6xf32>) -> tensor<1x2x4x6xf32>
+  return %o : tensor<1x2x4x6xf32>
+}
+
+// -----
+
+// Rows with a rotary part of their own: it would have to be repeated.
+
+// CHECK-LABEL: func @grouped_rows(
+// CHECK-NOT: attn.decompress
+func.func @grouped_rows(%k: tensor<1x9x2x20xf32>, %w_q: tensor<4x8x16xf32>, %w_uv: tensor<4x16x6xf32>,
+                        %q_nope: tensor<1x2x4x8xf32>, %q_rope: tensor<1x2x4x4xf32>) -> tensor<1x2x4x6xf32> {
+  %q_latent = attn.project %q_nope, %w_q : (tensor<1x2x4x8xf32>, tensor<4x8x16xf32>) -> tensor<1x2x4x16xf32>
+  %q = tensor.concat dim(3) %q_latent, %q_rope : (tensor<1x2x4x16xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x20xf32>
+  // expected-remark @+1 {{the rotary part of the groups is not broadcast from one}}
+  %o_latent = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 2>,
+      latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6, groups = 2>, scale = 0.288675 : f32}
+     : (tensor<1x2x4x20xf32>, tensor<1x9x2x20xf32>) -> tensor<1x2x4x16xf32>
+  %o = attn.project %o_latent, %w_uv : (tensor<1x2x4x16xf32>, tensor<4x16x6xf32>) -> tensor<1x2x4x6xf32>
+  return %o : tensor<1x2x4x6xf32>
+}

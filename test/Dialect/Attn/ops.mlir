@@ -209,3 +209,19 @@ func.func @rope_frequencies(%x: tensor<2x1x1x4xf16>, %pos: tensor<2x1xi32>) -> t
     : (tensor<2x1x1x4xf16>, tensor<2x1xi32>) -> tensor<2x1x1x4xf16>
   return %y : tensor<2x1x1x4xf16>
 }
+
+// CHECK-LABEL: func @decompress_groups
+// CHECK: attn.decompress %{{.*}}, %{{.*}} : (tensor<?x?x2x256xbf16>, tensor<128x256x128xbf16>) -> tensor<?x?x128x128xbf16>
+func.func @decompress_groups(%c: tensor<?x?x2x256xbf16>, %w: tensor<128x256x128xbf16>) -> tensor<?x?x128x128xbf16> {
+  %v = attn.decompress %c, %w : (tensor<?x?x2x256xbf16>, tensor<128x256x128xbf16>) -> tensor<?x?x128x128xbf16>
+  return %v : tensor<?x?x128x128xbf16>
+}
+
+// CHECK-LABEL: func @attend_groups
+// CHECK: latent = #attn.latent<rank = 256, rope = 64, nope = 128, v = 128, groups = 2>
+func.func @attend_groups(%q: tensor<2x1x128x320xbf16>, %k: tensor<2x?x2x320xbf16>) -> tensor<2x1x128x256xbf16> {
+  %o = attn.attend %q, %k {heads = #attn.heads<q = 128, kv = 2>, scale = 0.0721687824 : f32,
+         latent = #attn.latent<groups = 2, rank = 256, rope = 64, nope = 128, v = 128>}
+     : (tensor<2x1x128x320xbf16>, tensor<2x?x2x320xbf16>) -> tensor<2x1x128x256xbf16>
+  return %o : tensor<2x1x128x256xbf16>
+}

@@ -125,3 +125,20 @@ func.func @folding(%cq: tensor<1x1x1536xbf16>, %w_uq: tensor<128x1536x128xbf16>,
      : (tensor<1x1x128x128xbf16>, tensor<1x1024x128x128xbf16>, tensor<1x1024x128x128xbf16>) -> tensor<1x1x128x128xbf16>
   return %o : tensor<1x1x128x128xbf16>
 }
+
+// -----
+
+// Two latent rows a token cost twice the bytes of context, and no more FLOPs.
+
+// CHECK-LABEL: func @grouped_latents
+// CHECK: attn.attend
+// CHECK-SAME: groups = 2
+func.func @grouped_latents(%c: tensor<1x1024x2x256xbf16>, %w_uk: tensor<128x256x128xbf16>, %w_uv: tensor<128x256x128xbf16>,
+                           %q: tensor<1x1x128x128xbf16>) -> tensor<1x1x128x128xbf16> {
+  %k = attn.decompress %c, %w_uk : (tensor<1x1024x2x256xbf16>, tensor<128x256x128xbf16>) -> tensor<1x1024x128x128xbf16>
+  %v = attn.decompress %c, %w_uv : (tensor<1x1024x2x256xbf16>, tensor<128x256x128xbf16>) -> tensor<1x1024x128x128xbf16>
+  // expected-remark @+1 {{absorbed 0.151 GFLOP, 17.826 MB; decompressed 17.247 GFLOP, 152.044 MB}}
+  %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 128, kv = 128>, scale = 0.0721687824 : f32}
+     : (tensor<1x1x128x128xbf16>, tensor<1x1024x128x128xbf16>, tensor<1x1024x128x128xbf16>) -> tensor<1x1x128x128xbf16>
+  return %o : tensor<1x1x128x128xbf16>
+}

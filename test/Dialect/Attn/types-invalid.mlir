@@ -23,23 +23,28 @@ func.func private @h2_more_kv_than_q() attributes {a = #attn.heads<q = 4, kv = 8
 
 // -----
 
-// expected-error @+1 {{rank, nope and v must be positive and rope not negative}}
+// expected-error @+1 {{rank, nope, v and groups must be positive and rope not negative}}
 func.func private @l1_rank() attributes {a = #attn.latent<rank = 0, rope = 64, nope = 128, v = 128>}
 
 // -----
 
-// expected-error @+1 {{rank, nope and v must be positive and rope not negative}}
+// expected-error @+1 {{rank, nope, v and groups must be positive and rope not negative}}
 func.func private @l1_rope() attributes {a = #attn.latent<rank = 512, rope = -1, nope = 128, v = 128>}
 
 // -----
 
-// expected-error @+1 {{rank, nope and v must be positive and rope not negative}}
+// expected-error @+1 {{rank, nope, v and groups must be positive and rope not negative}}
 func.func private @l1_nope() attributes {a = #attn.latent<rank = 512, rope = 64, nope = 0, v = 128>}
 
 // -----
 
-// expected-error @+1 {{rank, nope and v must be positive and rope not negative}}
+// expected-error @+1 {{rank, nope, v and groups must be positive and rope not negative}}
 func.func private @l1_v() attributes {a = #attn.latent<rank = 512, rope = 64, nope = 128, v = 0>}
+
+// -----
+
+// expected-error @+1 {{rank, nope, v and groups must be positive and rope not negative}}
+func.func private @l1_groups() attributes {a = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128, groups = 0>}
 
 // -----
 

@@ -88,6 +88,21 @@ TEST(Latent, BytesOfTheForms) {
     EXPECT_EQ(cost.weightBytes, 128.0 * 512 * 256 * 2);
 }
 
+// GLA-2 (arXiv 2505.21487): two rows of 256 cost what one of 512 does, but for
+// the second rotary part.
+TEST(Latent, GroupsCostBytesOnly) {
+  LatentShape one = deepSeekV3(1, 1000), two = one;
+  two.rank = 256;
+  LatentCost alone = latentCost(LatentForm::Absorbed, two);
+  two.groups = 2;
+  LatentCost grouped = latentCost(LatentForm::Absorbed, two);
+  EXPECT_EQ(grouped.kvBytes, 1000.0 * 2 * (256 + 64) * 2);
+  EXPECT_EQ(grouped.kvBytes,
+            latentCost(LatentForm::Absorbed, one).kvBytes + 1000.0 * 64 * 2);
+  EXPECT_EQ(grouped.flops(), alone.flops());
+  EXPECT_EQ(grouped.weightBytes, alone.weightBytes);
+}
+
 TEST(Latent, CoreRatiosOfTheTable) {
   auto ratio = [](LatentShape shape) {
     return latentCost(LatentForm::Absorbed, shape).coreFlops /

@@ -144,6 +144,14 @@ TEST(Decompress, ByHand) {
   EXPECT_EQ(result.data, (std::vector<double>{1, 2, 5, 1, 3, 4, 11, 3}));
 }
 
+TEST(Decompress, GroupsByHand) {
+  // Of four heads, two read each row; the weights are 1, 10, 100 and 1000.
+  Tensor latent{{1, 1, 2, 1}, {2, 3}};
+  Tensor weight{{4, 1, 1}, {1, 10, 100, 1000}};
+  EXPECT_EQ(decompress(latent, weight).data,
+            (std::vector<double>{2, 20, 300, 3000}));
+}
+
 TEST(Project, ByHand) {
   // One matrix per head: [1 2 3] and [10; 0] turned to [10 0 1].
   Tensor input{{1, 2, 2, 1}, {1, 2, 3, 4}};

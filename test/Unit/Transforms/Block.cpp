@@ -99,14 +99,23 @@ void Writer::broadcastRope(llvm::StringRef rows) {
 void Writer::keyAndValue() {
   int64_t rank = block.rank, nope = block.nope, rope = block.rope;
   int64_t v = block.v;
-  std::string latent = type({b, t, rank});
+  std::string latent =
+      block.groups == 1 ? type({b, t, rank}) : type({b, t, block.groups, rank});
   auto decompress = [&](llvm::StringRef name, llvm::StringRef weight,
                         int64_t width) {
     line("%{0} = attn.decompress %c, %{1} : ({2}, {3}) -> {4}", name, weight,
          latent, type({h, rank, width}), heads(t, width));
   };
-  line("%c = attn.compress %hidden, %w_dkv : ({0}, {1}) -> {2}",
-       type({b, t, kHidden}), type({kHidden, rank}), latent);
+  std::string flat = type({b, t, block.groups * rank});
+  line("%{0} = attn.compress %hidden, %w_dkv : ({1}, {2}) -> {3}",
+       block.groups == 1 ? "c" : "c_flat", type({b, t, kHidden}),
+       type({kHidden, block.groups * rank}), flat);
+  if (block.groups != 1)
+    line("%c = tensor.expand_shape %c_flat [[0], [1], [2, 3]] output_shape "
+         "[{0}, {1}, {2}, {3}] : {4} into {5}",
+         b == kDynamic ? "%rb" : std::to_string(b),
+         t == kDynamic ? "%rt" : std::to_string(t), block.groups, rank, flat,
+         latent);
   if (block.style == Style::Combined) {
     decompress("kv", "w_ukv", nope + v);
     if (block.dynamic) {
@@ -212,8 +221,9 @@ std::string Writer::write() {
   query();
   attend();
 
-  std::string arguments = formatv("%hidden: {0}, %w_dkv: {1}",
-                                  type({b, t, kHidden}), type({kHidden, rank}));
+  std::string arguments =
+      formatv("%hidden: {0}, %w_dkv: {1}", type({b, t, kHidden}),
+              type({kHidden, block.groups * rank}));
   auto argument = [&](llvm::StringRef name, const std::string &type) {
     arguments += formatv(", %{0}: {1}", name, type);
   };
@@ -249,7 +259,7 @@ llvm::SmallVector<Value> Block::arguments(Random &random) const {
     result.push_back(randomTensor(shape, random));
   };
   draw({batch, tokens, kHidden});
-  draw({kHidden, rank});
+  draw({kHidden, groups * rank});
   if (style == Style::Combined) {
     draw({heads, rank, nope + v});
   } else {
@@ -277,11 +287,12 @@ llvm::SmallVector<Value> Block::arguments(Random &random) const {
 }
 
 std::string Block::describe() const {
-  return formatv("B={0} S={1} T={2} H={3} rank={4} rope={5} nope={6} v={7} "
-                 "style={8} dynamic={9} causal={10} lens={11} sinks={12} "
-                 "lse={13} alibi={14} window={15} softcap={16}",
-                 batch, queries, tokens, heads, rank, rope, nope, v, int(style),
-                 dynamic, causal, lens, sinks, lse, alibi, window, softcap);
+  return formatv(
+      "B={0} S={1} T={2} H={3} rank={4}*{17} rope={5} nope={6} v={7} "
+      "style={8} dynamic={9} causal={10} lens={11} sinks={12} "
+      "lse={13} alibi={14} window={15} softcap={16}",
+      batch, queries, tokens, heads, rank, rope, nope, v, int(style), dynamic,
+      causal, lens, sinks, lse, alibi, window, softcap, groups);
 }
 
 mlir::MLIRContext &attn::test::context() {

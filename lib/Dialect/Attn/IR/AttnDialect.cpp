@@ -54,10 +54,10 @@ LogicalResult HeadsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult LatentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t rank, int64_t rope, int64_t nope,
-                                 int64_t v) {
-  if (rank <= 0 || nope <= 0 || v <= 0 || rope < 0) // L1
+                                 int64_t v, int64_t groups) {
+  if (rank <= 0 || nope <= 0 || v <= 0 || groups <= 0 || rope < 0) // L1
     return emitError()
-           << "rank, nope and v must be positive and rope not negative";
+           << "rank, nope, v and groups must be positive and rope not negative";
   return success();
 }
 

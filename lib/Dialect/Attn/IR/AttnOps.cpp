@@ -82,8 +82,8 @@ static LogicalResult verifyUpProjections(AttendOp op, int64_t &kDim,
                                          int64_t &vDim) {
   LatentAttr latent = op.getLatentAttr();
   KVCacheType cache = op.getCacheType();
-  if (!latent || op.getValue() || op.getHeads().getKv() != 1 ||
-      (cache && !cache.isLatent()))
+  if (!latent || latent.getGroups() != 1 || op.getValue() ||
+      op.getHeads().getKv() != 1 || (cache && !cache.isLatent()))
     return op.emitOpError("up needs latent, one KV head, and latent rows in "
                           "the place of K and V");
   int64_t rank = latent.getRank(), nope = latent.getNope();
@@ -183,10 +183,11 @@ LogicalResult AttendOp::verify() {
     return emitOpError("softcap must be positive and finite");
   if (LatentAttr latent = getLatentAttr();
       latent && !hasUpProjections()) { // A7
-    if (heads.getKv() != 1 || !valueIsPrefixOfKey() ||
+    if (heads.getKv() != latent.getGroups() || !valueIsPrefixOfKey() ||
         !compatible(kDim, latent.getRank() + latent.getRope()) ||
         !compatible(vDim, latent.getRank()))
-      return emitOpError("latent needs one KV head, K of rank + rope = ")
+      return emitOpError(
+                 "latent needs one KV head a group, K of rank + rope = ")
              << latent.getRank() + latent.getRope()
              << " and V of rank = " << latent.getRank() << " as a prefix of K";
   }
@@ -327,12 +328,16 @@ LogicalResult CompressOp::verify() {
 LogicalResult DecompressOp::verify() {
   ArrayRef<int64_t> in = tensorType(getLatent()).getShape();
   RankedTensorType weight = tensorType(getWeight());
+  int64_t heads = weight.getDimSize(0);
   if (failed(expectShape(*this, "weight", weight,
-                         {weight.getDimSize(0), in[2], weight.getDimSize(2)})))
+                         {heads, in.back(), weight.getDimSize(2)})))
     return failure(); // D1
-  return expectShape(
-      *this, "output", tensorType(getOutput()),
-      {in[0], in[1], weight.getDimSize(0), weight.getDimSize(2)});
+  if (in.size() == 4 && (ShapedType::isDynamic(in[2]) ||
+                         (!ShapedType::isDynamic(heads) && heads % in[2])))
+    return emitOpError("the groups of latents must be known and divide the "
+                       "heads"); // D2
+  return expectShape(*this, "output", tensorType(getOutput()),
+                     {in[0], in[1], heads, weight.getDimSize(2)});
 }
 
 LogicalResult RopeOp::verify() {

@@ -48,9 +48,9 @@ struct LatentBlock {
   /// The rows, if they lie in a cache; `latent` and the shared rows are then
   /// null.
   mlir::Value cache;
-  Columns latent;                  ///< `[B, T, rank]`
-  Columns queryNope;               ///< `[B, S, H, nope]`
-  Columns weightUK;                ///< `[H, rank, nope]`, or ...
+  Columns latent;    ///< `[B, T, rank]`, or `[B, T, groups, rank]`
+  Columns queryNope; ///< `[B, S, H, nope]`
+  Columns weightUK;  ///< `[H, rank, nope]`, or ...
   bool weightUKTransposed = false; ///< ... `[H, nope, rank]`
   Columns weightUV;                ///< `[H, rank, v]`
   llvm::SmallVector<SharedPart> shared;
@@ -63,13 +63,14 @@ using LatentResults = llvm::SmallVector<mlir::Value, 2>;
 /// empty if the op has nothing to do with a latent.
 mlir::FailureOr<LatentBlock> matchDecompressed(AttendOp attend,
                                                std::string &reason);
-/// Reads the absorbed form, likewise; the rows may lie in a cache.
+/// Reads the absorbed form, likewise; the rows may lie in a cache, and are of
+/// one group.
 mlir::FailureOr<LatentBlock> matchProjected(AttendOp attend,
                                             std::string &reason);
 /// The same over rows that are tensors, which can be decompressed by an op.
 mlir::FailureOr<LatentBlock> matchAbsorbed(AttendOp attend,
                                            std::string &reason);
-/// Reads either form, over tensors or a cache.
+/// Reads either form, over tensors or a cache, of one group.
 mlir::FailureOr<LatentBlock> matchEither(AttendOp attend, std::string &reason);
 
 LatentResults buildAbsorbed(mlir::OpBuilder &builder, const LatentBlock &block);

@@ -31,7 +31,8 @@ class Writer {
 public:
   Writer(OpBuilder &builder, const LatentBlock &block)
       : b(builder), block(block), old(block.attend), loc(old.getLoc()),
-        query(tensorType(old.getQuery())), heads(old.getHeads().getQ()) {}
+        query(tensorType(old.getQuery())), heads(old.getHeads().getQ()),
+        groups(block.dims.getGroups()) {}
 
   LatentResults absorbed();
   LatentResults decompressed();
@@ -48,7 +49,8 @@ private:
   Value withOneHead(Value rows);
   Value withoutHeads(Value rows);
   Value sharedRows(const SharedPart &part);
-  Value forAllHeads(Value rows);
+  Value forHeads(Value rows, int64_t count);
+  Value latentRows();
   Value weightUK(bool transposed);
   AttendOp attend(Value query, Value key, Value value, int64_t kvHeads,
                   Type output, LatentAttr latent,
@@ -59,7 +61,7 @@ private:
   AttendOp old;
   Location loc;
   RankedTensorType query;
-  int64_t heads;
+  int64_t heads, groups;
 };
 } // namespace
 
@@ -128,9 +130,14 @@ Value Writer::sharedRows(const SharedPart &part) {
   return withoutHeads(value);
 }
 
-Value Writer::forAllHeads(Value rows) {
+/// `[B, T, rank]`, or `[B, T, groups, rank]`.
+Value Writer::latentRows() {
+  return groups == 1 ? rows(block.latent) : columns(block.latent);
+}
+
+Value Writer::forHeads(Value rows, int64_t count) {
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, rows);
-  sizes.insert(sizes.begin() + 2, b.getIndexAttr(heads));
+  sizes.insert(sizes.begin() + 2, b.getIndexAttr(count));
   Value init = tensor::EmptyOp::create(b, loc, sizes, query.getElementType());
   return linalg::BroadcastOp::create(b, loc, rows, init, ArrayRef<int64_t>{2})
       .getResult()
@@ -186,15 +193,18 @@ LatentResults Writer::absorbed() {
   Value nope = columns(block.queryNope);
   SmallVector<Value> queryParts = {
       ProjectOp::create(b, loc, wide, nope, weightUK(/*transposed=*/true))};
-  SmallVector<Value> keyParts = {rows(block.latent)};
+  SmallVector<Value> keyParts = {latentRows()};
   for (const SharedPart &part : block.shared) {
     queryParts.push_back(columns(part.query));
-    keyParts.push_back(sharedRows(part));
+    Value shared = sharedRows(part);
+    keyParts.push_back(groups == 1 ? shared : forHeads(shared, groups));
   }
   Value newQuery = concat(queryParts);
-  Value newKey = withOneHead(concat(keyParts));
+  Value newKey = concat(keyParts);
+  if (groups == 1)
+    newKey = withOneHead(newKey);
   AttendOp core =
-      attend(newQuery, newKey, Value(), /*kvHeads=*/1, wide, block.dims);
+      attend(newQuery, newKey, Value(), /*kvHeads=*/groups, wide, block.dims);
   Value output = ProjectOp::create(b, loc, block.last->getResult(0).getType(),
                                    core.getOutput(), columns(block.weightUV));
   LatentResults results = {output};
@@ -204,7 +214,7 @@ LatentResults Writer::absorbed() {
 }
 
 LatentResults Writer::decompressed() {
-  Value latent = rows(block.latent);
+  Value latent = latentRows();
   ArrayRef<int64_t> tokens = tensorType(latent).getShape().take_front(2);
   auto decompress = [&](Value weight, int64_t width) -> Value {
     return DecompressOp::create(
@@ -215,7 +225,7 @@ LatentResults Writer::decompressed() {
       decompress(weightUK(/*transposed=*/false), block.dims.getNope())};
   for (const SharedPart &part : block.shared) {
     queryParts.push_back(columns(part.query));
-    keyParts.push_back(forAllHeads(sharedRows(part)));
+    keyParts.push_back(forHeads(sharedRows(part), heads));
   }
   Value value = decompress(columns(block.weightUV), block.dims.getV());
   AttendOp core =

@@ -308,8 +308,10 @@ FailureOr<LatentBlock> attn::matchDecompressed(AttendOp attend,
                               std::pair("W_UV", block.weightUV.source)})
     if (auto why = unsupportedWeight(name, weight, attend))
       return refuse(*why);
-  block.dims = LatentAttr::get(attend.getContext(), block.latent.width, shared,
-                               block.weightUK.width, vDim);
+  RankedTensorType latent = tensorType(block.latent.source);
+  block.dims = LatentAttr::get(
+      attend.getContext(), block.latent.width, shared, block.weightUK.width,
+      vDim, latent.getRank() == 4 ? latent.getDimSize(2) : 1);
   return block;
 }
 
@@ -317,8 +319,9 @@ FailureOr<LatentBlock> attn::matchDecompressed(AttendOp attend,
 // The absorbed form
 //===----------------------------------------------------------------------===//
 
-FailureOr<LatentBlock> attn::matchProjected(AttendOp attend,
-                                            std::string &reason) {
+/// Reads the absorbed form, of any number of groups.
+static FailureOr<LatentBlock> matchProjections(AttendOp attend,
+                                               std::string &reason) {
   LatentAttr dims = attend.getLatentAttr();
   if (!dims || attend.hasUpProjections())
     return failure(); // Not latent, or not in this form.
@@ -352,9 +355,12 @@ FailureOr<LatentBlock> attn::matchProjected(AttendOp attend,
 
   // Rows as they are cached have no axis for heads.
   Value rows = attend.getKey();
+  bool grouped = dims.getGroups() != 1;
   if (auto expand = rows.getDefiningOp<tensor::ExpandShapeOp>();
-      expand && expand.getReassociationIndices() ==
-                    SmallVector<ReassociationIndices>{{0}, {1}, {2, 3}})
+      expand &&
+      expand.getReassociationIndices() ==
+          SmallVector<ReassociationIndices>{{0}, {1}, {2, 3}} &&
+      !grouped)
     rows = expand.getSrc();
 
   LatentBlock block;
@@ -369,19 +375,40 @@ FailureOr<LatentBlock> attn::matchProjected(AttendOp attend,
   block.weightUK = {before.getWeight(), 0, dims.getRank()};
   block.weightUKTransposed = true;
   block.weightUV = {after.getWeight(), 0, dims.getV()};
-  if (dims.getRope())
-    block.shared.push_back(
-        {block.cache ? Columns()
-                     : resolveColumns({rows, dims.getRank(), dims.getRope()}),
-         {},
-         0,
-         {attend.getQuery(), dims.getRank(), dims.getRope()}});
+  if (!dims.getRope())
+    return block;
+  Columns shared;
+  if (!block.cache)
+    shared = resolveColumns({rows, dims.getRank(), dims.getRope()});
+  if (grouped && !block.cache) {
+    auto broadcast = shared.source.getDefiningOp<linalg::BroadcastOp>();
+    if (!broadcast || broadcast.getDimensions() != ArrayRef<int64_t>{2})
+      return refuse("the rotary part of the groups is not broadcast from one");
+    shared.source = broadcast.getInput();
+  }
+  block.shared.push_back(
+      {shared, {}, 0, {attend.getQuery(), dims.getRank(), dims.getRope()}});
   return block;
+}
+
+/// Refuses a block of several groups.
+static FailureOr<LatentBlock> ofOneGroup(FailureOr<LatentBlock> block,
+                                         std::string &reason) {
+  if (failed(block) || block->dims.getGroups() == 1)
+    return block;
+  reason = "latent rows of several groups do not bring their up-projections "
+           "along";
+  return failure();
+}
+
+FailureOr<LatentBlock> attn::matchProjected(AttendOp attend,
+                                            std::string &reason) {
+  return ofOneGroup(matchProjections(attend, reason), reason);
 }
 
 FailureOr<LatentBlock> attn::matchAbsorbed(AttendOp attend,
                                            std::string &reason) {
-  FailureOr<LatentBlock> block = matchProjected(attend, reason);
+  FailureOr<LatentBlock> block = matchProjections(attend, reason);
   if (succeeded(block) && block->cache) {
     reason = "the latent rows lie in a cache, which no op reads out";
     return failure();
@@ -390,6 +417,7 @@ FailureOr<LatentBlock> attn::matchAbsorbed(AttendOp attend,
 }
 
 FailureOr<LatentBlock> attn::matchEither(AttendOp attend, std::string &reason) {
-  return attend.getLatentAttr() ? matchProjected(attend, reason)
-                                : matchDecompressed(attend, reason);
+  return attend.getLatentAttr()
+             ? matchProjected(attend, reason)
+             : ofOneGroup(matchDecompressed(attend, reason), reason);
 }

@@ -237,7 +237,8 @@ LogicalResult SelectForm::select(AttendOp attend, PatternRewriter &rewriter) {
       attend.getHeads().getQ(), block->dims.getRank(),
       block->dims.getRope(),    block->dims.getNope(),
       block->dims.getV(),       query.getDimSize(1),
-      latent.getDimSize(1),     query.getElementTypeBitWidth() / 8};
+      latent.getDimSize(1),     query.getElementTypeBitWidth() / 8,
+      block->dims.getGroups()};
   int64_t batch = query.isDynamicDim(0) ? 1 : query.getDimSize(0);
   if (!query.isDynamicDim(1) && !latent.isDynamicDim(1))
     choose(*block, isAbsorbed, shape, batch, rewriter);
