@@ -55,15 +55,16 @@ llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
   return oracle;
 }
 
+double Oracle::getLimit(int64_t row, int32_t dtype) const {
+  const Row &r = rows[row];
+  if (dtype == ATTN_F32)
+    return 1e-5 * r.largest;
+  int precision = llvm::APFloat::semanticsPrecision(formatOf(dtype));
+  return std::max(2 * r.yardstick, std::ldexp(r.largest, 1 - precision));
+}
+
 CheckResult Oracle::check(Problem &problem) const {
   CheckResult result;
-  int32_t dtype = problem.shape().dtype;
-  int precision = llvm::APFloat::semanticsPrecision(formatOf(dtype));
-  auto limitOf = [&](const Row &row) {
-    return dtype == ATTN_F32 ? 1e-5 * row.largest
-                             : std::max(2 * row.yardstick,
-                                        std::ldexp(row.largest, 1 - precision));
-  };
   double dot = 0, outNorm = 0, oracleNorm = 0;
   auto fail = [&](const llvm::Twine &message) {
     if (result.failure.empty())
@@ -74,7 +75,7 @@ CheckResult Oracle::check(Problem &problem) const {
     if (std::isnan(got))
       fail("out[" + llvm::Twine(i) + "] is NaN");
     double error = std::fabs(got - want);
-    double limit = limitOf(rows[i / problem.shape().v_dim]);
+    double limit = getLimit(i / problem.shape().v_dim, problem.shape().dtype);
     result.maxError = std::max(result.maxError, error);
     if (error > 0)
       result.share = std::max(result.share, error / limit);

@@ -31,6 +31,8 @@ using namespace mlir;
 
 LogicalResult attn::lowerNVVMToLLVM(ModuleOp module) {
   MLIRContext *context = module.getContext();
+  // What the patterns make, and no module need have held before.
+  context->loadDialect<LLVM::LLVMDialect, cf::ControlFlowDialect>();
   LLVMTypeConverter converter(context);
   RewritePatternSet patterns(context);
   populateSCFToControlFlowConversionPatterns(patterns);

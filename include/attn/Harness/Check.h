@@ -42,6 +42,12 @@ public:
   /// be exactly 0 and -inf, and nothing may be NaN.
   CheckResult check(Problem &problem) const;
 
+  /// What `check` compares with, for a check on another machine: the exact
+  /// results, and what an element of a row of the output may be off.
+  const interp::Tensor &getOutput() const { return output; }
+  const interp::Tensor &getLse() const { return lse; }
+  double getLimit(int64_t row, int32_t dtype) const;
+
 private:
   /// The largest |oracle| and the largest error of the yardstick in a row.
   struct Row {

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Support.h"
+#include "Module.h"
 #include "ScoreRegions.h"
 
 #include "attn/Harness/Check.h"
@@ -75,7 +76,7 @@ struct Attention::Impl {
   AttendOp attend() { return *func().getOps<AttendOp>().begin(); }
 };
 
-static mlir::OwningOpRef<mlir::ModuleOp> buildModule(const Case &c) {
+mlir::OwningOpRef<mlir::ModuleOp> attn::test::buildModule(const Case &c) {
   llvm::ExitOnError orDie("'" + c.line + "': ");
   model::AttentionSpec spec = orDie(parseShape(c.shape));
   spec.causal = c.causal;

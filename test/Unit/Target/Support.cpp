@@ -8,7 +8,6 @@
 #include "Support.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -19,7 +18,7 @@ NVVMSource::NVVMSource() {
   llvm::cl::ResetCommandLineParser(); // as the tools do
   context.loadDialect<mlir::LLVM::LLVMDialect, mlir::NVVM::NVVMDialect,
                       mlir::arith::ArithDialect, mlir::math::MathDialect,
-                      mlir::cf::ControlFlowDialect, mlir::scf::SCFDialect>();
+                      mlir::scf::SCFDialect>();
   context.getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
     diagnostics += diagnostic.str() + "\n";
   });

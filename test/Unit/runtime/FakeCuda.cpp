@@ -165,6 +165,13 @@ EXPORT Result cuLaunchKernelEx(const LaunchConfig *config, Handle function,
 }
 #endif
 
+// Of tools.
+EXPORT Result cuLaunchKernel(Handle, unsigned, unsigned, unsigned, unsigned,
+                             unsigned, unsigned, unsigned, Handle, void **,
+                             void **) {
+  return record(__func__);
+}
+
 EXPORT Result cuMemAlloc_v2(DevicePtr *pointer, size_t bytes) {
   RECORD();
   void *memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
