@@ -6,10 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Harness/CudaSession.h"
+#include "GraphTimer.h"
 #include "attn/Harness/CallBuffers.h"
 #include "attn/Harness/Session.h"
 #include "attn/Pipelines/GPUPipeline.h"
 #include "cuda/Driver.h"
+
+#include "llvm/ADT/ScopeExit.h"
 
 #include <chrono>
 #include <cstring>
@@ -135,51 +138,142 @@ CudaSession::create(mlir::ModuleOp module, llvm::StringRef chip) {
 
 CudaSession::~CudaSession() { attn_library_close(library); }
 
-llvm::Error CudaSession::decode(attn_decode_params params) {
+llvm::Expected<std::string> CudaSession::deviceName() const {
+  char name[256] = "";
+  if (llvm::Error error = context->check(
+          context->driver->deviceGetName(name, sizeof name, context->device),
+          "cuDeviceGetName"))
+    return std::move(error);
+  return std::string(name);
+}
+
+/// A call whose tensors lie on the GPU.
+struct CudaSession::DeviceCall {
+  attn_decode_params params;
+  std::vector<CallBuffer> buffers; ///< on the host
+  std::vector<cuda::DevicePtr> copies;
+};
+
+llvm::Expected<CudaSession::DeviceCall>
+CudaSession::upload(const attn_decode_params &params) {
   Context &cuda = *context;
-  params.device = ATTN_DEVICE_CUDA;
-  params.pool = nullptr;
-  uint64_t needed = 0;
-  if (llvm::Error error =
-          toError(attn_decode_workspace_size(library, &params, &needed)))
-    return error;
+  DeviceCall call{params, listBuffers(params), {}};
+  call.params.device = ATTN_DEVICE_CUDA;
+  call.params.pool = nullptr;
   auto put = [&](size_t field, cuda::DevicePtr pointer) {
-    std::memcpy(reinterpret_cast<char *>(&params) + field, &pointer,
+    std::memcpy(reinterpret_cast<char *>(&call.params) + field, &pointer,
                 sizeof pointer);
   };
-  std::vector<CallBuffer> buffers = listBuffers(params);
-  auto run = [&]() -> llvm::Error {
-    std::vector<cuda::DevicePtr> copies;
-    for (const CallBuffer &buffer : buffers) {
-      auto copy = cuda.allocate(buffer.bytes);
-      if (!copy)
-        return copy.takeError();
-      copies.push_back(*copy);
-      put(buffer.field, *copy);
-      if (llvm::Error error = cuda.check(
-              cuda.driver->memcpyHtoD(*copy, buffer.pointer, buffer.bytes),
-              "cuMemcpyHtoD"))
-        return error;
-    }
-    auto workspace = cuda.allocate(std::max<uint64_t>(needed, 1));
-    if (!workspace)
-      return workspace.takeError();
-    put(offsetof(attn_decode_params, workspace), *workspace);
-    params.workspace_bytes = needed;
-    if (llvm::Error error = toError(attn_decode(library, &params)))
-      return error;
+  if (llvm::Error error = toError(attn_decode_workspace_size(
+          library, &call.params, &call.params.workspace_bytes)))
+    return std::move(error);
+  for (const CallBuffer &buffer : call.buffers) {
+    auto copy = cuda.allocate(buffer.bytes);
+    if (!copy)
+      return copy.takeError();
     if (llvm::Error error = cuda.check(
-            cuda.driver->streamSynchronize(params.stream), "running kernels"))
-      return error;
-    for (auto [buffer, copy] : llvm::zip(buffers, copies))
-      if (buffer.isWritten)
-        if (llvm::Error error = cuda.check(
-                cuda.driver->memcpyDtoH(buffer.pointer, copy, buffer.bytes),
-                "cuMemcpyDtoH"))
-          return error;
-    return llvm::Error::success();
+            cuda.driver->memcpyHtoD(*copy, buffer.pointer, buffer.bytes),
+            "cuMemcpyHtoD"))
+      return std::move(error);
+    call.copies.push_back(*copy);
+    put(buffer.field, *copy);
+  }
+  auto workspace =
+      cuda.allocate(std::max<uint64_t>(call.params.workspace_bytes, 1));
+  if (!workspace)
+    return workspace.takeError();
+  put(offsetof(attn_decode_params, workspace), *workspace);
+  return call;
+}
+
+llvm::Error CudaSession::decode(const attn_decode_params &params) {
+  Context &cuda = *context;
+  auto freeMemory = llvm::scope_exit([&] { cuda.freeMemory(); });
+  llvm::Expected<DeviceCall> call = upload(params);
+  if (!call)
+    return call.takeError();
+  if (llvm::Error error = toError(attn_decode(library, &call->params)))
+    return error;
+  if (llvm::Error error = cuda.check(
+          cuda.driver->streamSynchronize(params.stream), "running the kernels"))
+    return error;
+  for (auto [buffer, copy] : llvm::zip(call->buffers, call->copies))
+    if (buffer.isWritten)
+      if (llvm::Error error = cuda.check(
+              cuda.driver->memcpyDtoH(buffer.pointer, copy, buffer.bytes),
+              "cuMemcpyDtoH"))
+        return error;
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<double>>
+CudaSession::time(llvm::ArrayRef<attn_decode_params> calls,
+                  size_t repetitions) {
+  Context &cuda = *context;
+  auto freeMemory = llvm::scope_exit([&] { cuda.freeMemory(); });
+  std::vector<DeviceCall> uploaded;
+  for (const attn_decode_params &params : calls) {
+    llvm::Expected<DeviceCall> call = upload(params);
+    if (!call)
+      return call.takeError();
+    uploaded.push_back(std::move(*call));
+  }
+  GraphTimer timer(*cuda.driver);
+  if (llvm::Error error = toError(timer.open()))
+    return std::move(error);
+  // Launches of one graph follow each other without the host between them.
+  constexpr size_t kLeastInGraph = 20;
+  size_t inGraph =
+      llvm::alignTo(std::max(kLeastInGraph, uploaded.size()), uploaded.size());
+  auto enqueue = [&](cuda::Handle stream) {
+    for (size_t i = 0; i < inGraph; ++i) {
+      attn_decode_params &params = uploaded[i % uploaded.size()].params;
+      params.stream = stream;
+      if (attn_status status = attn_decode(library, &params))
+        return status;
+    }
+    return ATTN_OK;
   };
-  llvm::Error error = run();
-  cuda.freeMemory();
-  return error;
+  if (llvm::Error error = toError(timer.capture(enqueue)))
+    return std::move(error);
+  std::vector<double> times;
+  for (size_t i = 0; i < repetitions + 1; ++i) {
+    double graphSeconds = 0;
+    if (llvm::Error error = toError(timer.run(graphSeconds)))
+      return std::move(error);
+    if (i > 0) // the first warms up
+      times.push_back(graphSeconds / inGraph);
+  }
+  return times;
+}
+
+llvm::Expected<double> CudaSession::copyRate() {
+  Context &cuda = *context;
+  auto freeMemory = llvm::scope_exit([&] { cuda.freeMemory(); });
+  constexpr size_t kBytes = size_t(1) << 30, kRepetitions = 10;
+  auto from = cuda.allocate(kBytes);
+  if (!from)
+    return from.takeError();
+  auto to = cuda.allocate(kBytes);
+  if (!to)
+    return to.takeError();
+  GraphTimer timer(*cuda.driver);
+  if (llvm::Error error = toError(timer.open()))
+    return std::move(error);
+  auto enqueue = [&, from = *from, to = *to](cuda::Handle stream) {
+    return cuda::check(*cuda.driver,
+                       cuda.driver->memcpyDtoDAsync(to, from, kBytes, stream),
+                       "cuMemcpyDtoD");
+  };
+  if (llvm::Error error = toError(timer.capture(enqueue)))
+    return std::move(error);
+  double best = 0;
+  for (size_t i = 0; i < kRepetitions; ++i) {
+    double seconds = 0;
+    if (llvm::Error error = toError(timer.run(seconds)))
+      return std::move(error);
+    if (seconds > 0)
+      best = std::max(best, 2 * kBytes / seconds);
+  }
+  return best;
 }

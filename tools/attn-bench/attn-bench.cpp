@@ -11,12 +11,13 @@
 #include "attn/Bench/Record.h"
 #include "attn/Cost/Attention.h"
 #include "attn/Dialect/Tile/IR/Tile.h"
-#include "attn/Harness/Check.h"
+#include "attn/Harness/CudaSession.h"
 #include "attn/Harness/Problem.h"
 #include "attn/Harness/Session.h"
 #include "attn/Register.h"
 
 #include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
@@ -53,6 +54,78 @@ struct Options : RunOptions {
 
 static llvm::ExitOnError exitOnError;
 
+static Options *opts;
+
+/// The calls to time: one for each copy of the cache.
+static std::vector<attn_decode_params> makeCalls(Problem &problem,
+                                                 size_t copies) {
+  std::vector<attn_decode_params> calls;
+  for (size_t copy = 0; copy < copies; ++copy) {
+    calls.push_back(problem.params(copy));
+    if (opts->batchInvariant)
+      calls.back().flags |= ATTN_FLAG_BATCH_INVARIANT;
+  }
+  return calls;
+}
+
+static void timeOnCPU(mlir::ModuleOp module, Problem &problem, size_t copies,
+                      bool isBF16, bench::Record &record) {
+  CPUCompileOptions compile =
+      exitOnError(chooseLevel(opts->isa, opts->emulate));
+  std::unique_ptr<Session> session =
+      exitOnError(Session::create(module, compile, opts->threads));
+  std::vector<attn_decode_params> calls = makeCalls(problem, copies);
+  std::vector<bench::Pattern> patterns;
+  for (auto [copy, params] : llvm::enumerate(calls)) {
+    exitOnError(session->prepare(params));
+    patterns.push_back(problem.readPattern(copy));
+  }
+  bench::TimingOptions timing;
+  timing.budgetSeconds = opts->seconds;
+  auto kernel = [&](size_t rotation) {
+    exitOnError(session->decode(calls[rotation % calls.size()]));
+  };
+  record.threads = opts->threads;
+  record.isa = cpuLevelName(compile.level).str();
+  record.emulated = attn_library_kernel(session->getLibrary(), 0)->flags &
+                    ATTN_KERNEL_EMULATED;
+  record.machine = bench::describeMachine().machineClass;
+  auto isa =
+      static_cast<bench::Isa>(std::min(compile.level, compile.hostLevel));
+  bench::Summary time = bench::measure(kernel, timing);
+  if (!opts->noCeilings) {
+    record.setReadCeiling(
+        bench::readCeiling(patterns, opts->threads, {}, isa).rate);
+    if (auto peak = bench::computePeak(opts->threads, isBF16, {}, isa))
+      record.setComputePeak(peak->rate);
+    // A disturbance of the machine that came or went meanwhile would flatter or
+    // wrong the kernel: the better of the times before and after counts, as the
+    // ceiling is the best of several ways.
+    bench::Summary again = bench::measure(kernel, timing);
+    if (again.median < time.median)
+      time = again;
+  }
+  record.setTime(time);
+}
+
+static void timeOnGPU(mlir::ModuleOp module, Problem &problem, size_t copies,
+                      bench::Record &record) {
+  constexpr size_t kRepetitions = 50;
+  bool isGiven = opts->target.getNumOccurrences() > 0;
+  std::unique_ptr<CudaSession> session = exitOnError(CudaSession::create(
+      module, isGiven ? opts->target.getValue() : std::string()));
+  record.isa = "cuda " + session->chip().str();
+  record.machine = exitOnError(session->deviceName());
+  record.setTime(bench::summarize(
+      exitOnError(session->time(makeCalls(problem, copies), kRepetitions))));
+  if (!opts->noCeilings) {
+    bench::Summary rate;
+    rate.median = rate.max = exitOnError(session->copyRate()) * 1e-9;
+    rate.repetitions = 1;
+    record.setReadCeiling(rate);
+  }
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::ResetCommandLineParser(); // what libLLVM registers collides with ours
@@ -63,7 +136,10 @@ int main(int argc, char **argv) {
       "machine can do.\n\nThe read ceiling streams the same pages on as many "
       "threads, the compute ceiling is the peak of the\ninstructions used; "
       "both "
-      "are measured in the same minute.\n");
+      "are measured in the same minute. On a GPU a call is plan, decode and "
+      "combine in a CUDA graph,\nand the ceiling is what a copy on the GPU "
+      "moves, read and written.\n");
+  opts = &options;
   exitOnError.setBanner("attn-bench: error: ");
   exitOnError(options.validate());
   bool cold = options.mode == "cold";
@@ -83,17 +159,20 @@ int main(int argc, char **argv) {
   auto module = exitOnError(buildDecodeModule(&context, spec, "bench", decode));
   auto func = *module->getOps<mlir::func::FuncOp>().begin();
   AttendOp attend = *func.getOps<AttendOp>().begin();
+  if (options.device == "simt")
+    exitOnError(llvm::createStringError(
+        "--device simt is an emulator, whose time means nothing"));
   if (!options.schedule.empty()) {
-    auto schedule = mlir::dyn_cast_or_null<tile::ScheduleAttr>(
-        mlir::parseAttribute(options.schedule, &context));
-    if (!schedule)
-      exitOnError(llvm::createStringError("--schedule is no #tile.schedule"));
+    mlir::Attribute schedule = mlir::parseAttribute(options.schedule, &context);
+    bool fits = options.device == "cpu"
+                    ? mlir::isa_and_nonnull<tile::ScheduleAttr>(schedule)
+                    : mlir::isa_and_nonnull<tile::GPUScheduleAttr>(schedule);
+    if (!fits)
+      exitOnError(llvm::createStringError(
+          options.device == "cpu" ? "--schedule is no #tile.schedule"
+                                  : "--schedule is no #tile.gpu_schedule"));
     attend->setAttr("tile.schedule", schedule);
   }
-  CPUCompileOptions compile =
-      exitOnError(chooseLevel(options.isa, options.emulate));
-  std::unique_ptr<Session> session =
-      exitOnError(Session::create(*module, compile, options.threads));
 
   cost::AttentionShape shape;
   shape.batch = options.batch;
@@ -115,22 +194,6 @@ int main(int argc, char **argv) {
   std::unique_ptr<Problem> problem =
       exitOnError(Problem::create(attend, problemOptions));
 
-  std::vector<attn_decode_params> calls;
-  std::vector<bench::Pattern> patterns;
-  for (size_t copy = 0; copy < problemOptions.copies; ++copy) {
-    attn_decode_params params = problem->params(copy);
-    if (options.batchInvariant)
-      params.flags |= ATTN_FLAG_BATCH_INVARIANT;
-    exitOnError(session->prepare(params));
-    calls.push_back(params);
-    patterns.push_back(problem->readPattern(copy));
-  }
-  bench::TimingOptions timing;
-  timing.budgetSeconds = options.seconds;
-  auto kernel = [&](size_t rotation) {
-    exitOnError(session->decode(calls[rotation % calls.size()]));
-  };
-
   bench::Record record;
   record.shape = options.shape;
   record.dtype = options.dtype;
@@ -141,30 +204,14 @@ int main(int argc, char **argv) {
   record.qLen = options.qLen;
   record.mode = options.mode;
   record.copies = problemOptions.copies;
-  record.threads = options.threads;
-  record.isa = cpuLevelName(compile.level).str();
-  record.emulated = attn_library_kernel(session->getLibrary(), 0)->flags &
-                    ATTN_KERNEL_EMULATED;
   record.bytes = cost.kvBytes;
   record.flops = cost.flops();
-  auto isa =
-      static_cast<bench::Isa>(std::min(compile.level, compile.hostLevel));
-  bench::Summary time = bench::measure(kernel, timing);
-  if (!options.noCeilings) {
-    record.setReadCeiling(
-        bench::readCeiling(patterns, options.threads, {}, isa).rate);
-    bool bf16 = decode.element == DecodeOptions::Element::BF16;
-    if (auto peak = bench::computePeak(options.threads, bf16, {}, isa))
-      record.setComputePeak(peak->rate);
-    // A disturbance of the machine that came or went meanwhile would flatter or
-    // wrong the kernel: the better of the times before and after counts, as the
-    // ceiling is the best of several ways.
-    bench::Summary again = bench::measure(kernel, timing);
-    if (again.median < time.median)
-      time = again;
-  }
-  record.setTime(time);
-  record.machine = bench::describeMachine().machineClass;
+  size_t copies = problemOptions.copies;
+  if (options.device == "cuda")
+    timeOnGPU(*module, *problem, copies, record);
+  else
+    timeOnCPU(*module, *problem, copies,
+              decode.element == DecodeOptions::Element::BF16, record);
   record.date = bench::utcNow();
   bench::printTable(llvm::outs(), {record});
   if (!options.jsonFile.empty())

@@ -34,15 +34,27 @@ public:
 
   /// Runs one call on tensors of the host: copies them to the GPU, launches,
   /// waits, and copies the results back.
-  llvm::Error decode(attn_decode_params params);
+  llvm::Error decode(const attn_decode_params &params);
+
+  /// Seconds of a call, plan and combine included: `repetitions` times a CUDA
+  /// graph of at least 20 calls that take the given ones in turn, over the
+  /// number of calls.
+  llvm::Expected<std::vector<double>>
+  time(llvm::ArrayRef<attn_decode_params> calls, size_t repetitions);
+  /// Bytes a second that a device-to-device copy moves, read and written.
+  llvm::Expected<double> copyRate();
 
   llvm::StringRef chip() const { return chipName; }
+  /// As the driver has it: "NVIDIA H200".
+  llvm::Expected<std::string> deviceName() const;
   const NVVMImage &image() const { return code; }
   double compileSeconds() const { return seconds; }
 
 private:
   CudaSession() = default;
   struct Context;
+  struct DeviceCall;
+  llvm::Expected<DeviceCall> upload(const attn_decode_params &params);
 
   std::unique_ptr<Context> context;
   std::unique_ptr<GPUKernels> kernels;
