@@ -42,6 +42,10 @@ cuda = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local
 if shutil.which("ptxas") or shutil.which("ptxas", path=os.path.join(cuda, "bin")):
     config.available_features.add("ptxas")
 config.environment["CUDA_HOME"] = cuda
+# `REQUIRES: fuzz-abi`: Clang can build libFuzzer targets.
+for fuzzer in ("fuzz-abi", "fuzz-config"):
+    if os.path.exists(os.path.join(tools_dir, fuzzer)):
+        config.available_features.add(fuzzer)
 # `REQUIRES: cc`: a C compiler, for the examples; cmake for packs.
 for program in ("cc", "cmake"):
     if shutil.which(program):
