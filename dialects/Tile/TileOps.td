@@ -342,7 +342,7 @@ def Tile_CoordOp : Tile_Op<"coord", [Pure]> {
   }];
   let arguments = (ins Tile_CoordKindAttr:$kind);
   let results = (outs I32:$result);
-  let assemblyFormat = "$kind attr-dict `:` type($result)";
+  let assemblyFormat = "`` $kind attr-dict `:` type($result)"; // one space
 }
 
 def Tile_StorePartialOp : Tile_Op<"store_partial", []> {

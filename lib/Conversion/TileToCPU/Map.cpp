@@ -38,31 +38,46 @@ public:
     for (Operation &op : block.without_terminator())
       if (failed(vectorize(op, mapping, lane)))
         return failure();
-    SmallVector<Value> yields;
-    for (Value operand : block.getTerminator()->getOperands())
-      yields.push_back(mapping.lookup(operand));
-    return yields;
+    return readOperands(*block.getTerminator(), mapping, lane);
   }
 
 private:
+  Value splat(arith::ConstantOp constant, const Lane &lane) {
+    auto type = VectorType::get({lane.lanes}, constant.getType());
+    return arith::ConstantOp::create(
+        k.e.b, k.e.loc, DenseElementsAttr::get(type, constant.getValue()));
+  }
+
+  /// The vectors of an op's operands: of the region, or of constants that it
+  /// captures.
+  FailureOr<SmallVector<Value>> readOperands(Operation &op, IRMapping &mapping,
+                                             const Lane &lane) {
+    SmallVector<Value> result;
+    for (Value operand : op.getOperands()) {
+      Value vector = mapping.lookupOrNull(operand);
+      auto constant = operand.getDefiningOp<arith::ConstantOp>();
+      if (!vector && (!constant || !constant.getType().isIntOrFloat()))
+        return op.emitOpError("reads a value from outside of its region that "
+                              "is no scalar constant");
+      result.push_back(vector ? vector : splat(constant, lane));
+    }
+    return result;
+  }
+
   LogicalResult vectorize(Operation &op, IRMapping &mapping, const Lane &lane) {
     Emitter &e = k.e;
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-      auto type = VectorType::get({lane.lanes}, constant.getType());
-      mapping.map(
-          constant,
-          arith::ConstantOp::create(
-              e.b, e.loc, DenseElementsAttr::get(type, constant.getValue()))
-              .getResult());
+      mapping.map(constant, splat(constant, lane));
       return success();
     }
     if (auto coord = dyn_cast<tile::CoordOp>(op)) {
       mapping.map(coord, coordinate(coord.getKind(), lane));
       return success();
     }
-    SmallVector<Value> operands;
-    for (Value operand : op.getOperands())
-      operands.push_back(mapping.lookup(operand));
+    FailureOr<SmallVector<Value>> read = readOperands(op, mapping, lane);
+    if (failed(read))
+      return failure();
+    SmallVector<Value> operands = std::move(*read);
     if (Value special = expand(op, operands)) {
       mapping.map(op.getResult(0), special);
       return success();

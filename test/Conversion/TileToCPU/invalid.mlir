@@ -129,6 +129,29 @@ tile.kernel @region attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fm
 #fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
 #cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
 
+// Nothing but constants comes from outside of a region.
+
+tile.kernel @captured_value attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma, cache = #cache} {
+  %one = arith.constant 1.0 : f32
+  %two = arith.addf %one, %one : f32
+  %q = tile.query : !tile.tile<1x16xf32>
+  tile.stream (%k, %v) : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>) iter() : () {
+    %s = tile.dot %q, %k : (!tile.tile<1x16xf32>, !tile.tile<16x16xf32>) -> !tile.tile<1x16xf32>
+    %x = tile.map(%s) reductions [] : (!tile.tile<1x16xf32>) -> !tile.tile<1x16xf32> {
+    ^bb0(%a: f32):
+      // expected-error @+1 {{'arith.mulf' op reads a value from outside of its region that is no scalar constant}}
+      %b = arith.mulf %a, %two : f32
+      tile.yield %b : f32
+    }
+    tile.yield
+  }
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+#cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
 // The accumulator is updated in place.
 
 tile.kernel @shared_accumulator attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma, cache = #cache} {

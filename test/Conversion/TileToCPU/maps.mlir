@@ -80,3 +80,29 @@ tile.kernel @coordinates attributes {group = 4 : i64, q_len = 2 : i64, cache = #
     tile.yield %max : !tile.tile<8x1xf32>
   }
 }
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+#cache = #tile.cache<heads = 2, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
+// A constant from outside of the region is a vector like one inside; also where
+// it is yielded as it is.
+
+// CHECK:       func.func @captured_constant
+// CHECK-DAG:   arith.constant dense<2.500000e-01> : vector<8xf32>
+// CHECK:       arith.mulf %{{.*}}, %{{.*}} : vector<8xf32>
+tile.kernel @captured_constant attributes {group = 4 : i64, q_len = 2 : i64, cache = #cache, schedule = #fma} {
+  %quarter = arith.constant 2.5e-01 : f32
+  %q = tile.query : !tile.tile<8x16xf32>
+  %m0 = tile.constant 0.0 : !tile.tile<8x1xf32>
+  %r = tile.stream (%k, %v) : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>) iter(%m = %m0) : (!tile.tile<8x1xf32>) {
+    %s = tile.dot %q, %k : (!tile.tile<8x16xf32>, !tile.tile<16x16xf32>) -> !tile.tile<8x16xf32>
+    %x, %max = tile.map(%s) reductions [#tile.reduction<max>] : (!tile.tile<8x16xf32>) -> (!tile.tile<8x16xf32>, !tile.tile<8x1xf32>) {
+    ^bb0(%a: f32):
+      %b = arith.mulf %a, %quarter : f32
+      tile.yield %b, %quarter : f32, f32
+    }
+    tile.yield %max : !tile.tile<8x1xf32>
+  }
+}

@@ -9,9 +9,9 @@
 // CHECK-LABEL: tile.kernel @window
 // CHECK:       reductions [#tile.reduction<max>]
 // CHECK-NEXT:  ^bb0
-// CHECK-DAG:     %[[KEY:.*]] = tile.coord {{ *}}key : i32
-// CHECK-DAG:     %[[END:.*]] = tile.coord {{ *}}key_end : i32
-// CHECK-DAG:     %[[QUERY:.*]] = tile.coord {{ *}}query : i32
+// CHECK-DAG:     %[[KEY:.*]] = tile.coord key : i32
+// CHECK-DAG:     %[[END:.*]] = tile.coord key_end : i32
+// CHECK-DAG:     %[[QUERY:.*]] = tile.coord query : i32
 // CHECK-DAG:     %[[INSIDE:.*]] = arith.cmpi slt, %[[KEY]], %[[END]] : i32
 // CHECK-DAG:     %[[CAUSAL:.*]] = arith.cmpi sle, %[[KEY]], %[[QUERY]] : i32
 // CHECK-DAG:     arith.andi %[[INSIDE]], %[[CAUSAL]] : i1
@@ -36,7 +36,7 @@ tile.kernel @window attributes {group = 2 : i64, q_len = 2 : i64,
 
 // CHECK-LABEL: tile.kernel @full
 // CHECK:       reductions [#tile.reduction<max>]
-// CHECK-NOT:     tile.coord {{ *}}query
+// CHECK-NOT:     tile.coord query
 // CHECK:         tile.yield
 tile.kernel @full attributes {group = 2 : i64, q_len = 2 : i64,
     cache = #tile.cache<heads = 1, k = 64, v = 64, element = f32, layout = row, v_in_k = false>} {
@@ -102,11 +102,11 @@ tile.kernel @softcap attributes {group = 2 : i64, q_len = 2 : i64,
 // CHECK-LABEL: tile.kernel @region
 // CHECK:       reductions [#tile.reduction<max>]
 // CHECK-NEXT:  ^bb0(%[[RAW:.*]]: f32):
-// CHECK-NOT:     tile.coord {{ *}}batch
+// CHECK-NOT:     tile.coord batch
 // CHECK:         %[[X:.*]] = arith.mulf %[[RAW]], %{{.*}} : f32
-// CHECK-DAG:     %[[H:.*]] = tile.coord {{ *}}head : i32
-// CHECK-DAG:     %[[I:.*]] = tile.coord {{ *}}query : i32
-// CHECK-DAG:     %[[J:.*]] = tile.coord {{ *}}key : i32
+// CHECK-DAG:     %[[H:.*]] = tile.coord head : i32
+// CHECK-DAG:     %[[I:.*]] = tile.coord query : i32
+// CHECK-DAG:     %[[J:.*]] = tile.coord key : i32
 // CHECK-DAG:     %[[D:.*]] = arith.subi %[[J]], %[[I]] : i32
 // CHECK-DAG:     %[[N:.*]] = arith.muli %[[D]], %[[H]] : i32
 // CHECK-DAG:     %[[F:.*]] = arith.sitofp %[[N]] : i32 to f32

@@ -16,8 +16,8 @@
 // CHECK-DAG:     %[[FACTOR:.*]] = arith.constant 0.180336878 : f32
 // CHECK-DAG:     %[[NONE:.*]] = arith.constant 0xFF800000 : f32
 // CHECK-DAG:     %[[BASE2:.*]] = arith.mulf %[[RAW]], %[[FACTOR]] : f32
-// CHECK-DAG:     %[[KEY:.*]] = tile.coord {{ *}}key : i32
-// CHECK-DAG:     %[[END:.*]] = tile.coord {{ *}}key_end : i32
+// CHECK-DAG:     %[[KEY:.*]] = tile.coord key : i32
+// CHECK-DAG:     %[[END:.*]] = tile.coord key_end : i32
 // CHECK-DAG:     %[[KEEP:.*]] = arith.cmpi slt, %[[KEY]], %[[END]] : i32
 // CHECK:         %[[SEEN:.*]] = arith.select %[[KEEP]], %[[BASE2]], %[[NONE]] : f32
 // CHECK-NEXT:    tile.yield %[[SEEN]], %[[SEEN]] : f32, f32

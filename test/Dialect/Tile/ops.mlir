@@ -1,5 +1,6 @@
 // RUN: attn-opt %s --verify-roundtrip | attn-opt | FileCheck %s
 // RUN: attn-opt %s --mlir-print-op-generic | attn-opt | FileCheck %s
+// RUN: attn-opt %s | FileCheck %s --check-prefix=SPACE --strict-whitespace
 
 // A decode kernel and a combine kernel, from the examples of the op
 // descriptions.
@@ -138,6 +139,7 @@ func.func @coord(%x: !tile.tile<4x64xf32>) {
     // CHECK: tile.coord query : i32
     %i = tile.coord query : i32
     // CHECK: tile.coord key : i32
+    // SPACE: tile.coord key : i32
     %j = tile.coord key : i32
     // CHECK: tile.coord key_end : i32
     %e = tile.coord key_end : i32
