@@ -17,7 +17,9 @@ namespace attn {
 /// Adds both dialects and every upstream dialect that the pipelines use.
 void registerDialects(mlir::DialectRegistry &registry);
 
-/// Registers all passes and named pipelines of the project.
+/// Registers the passes and named pipelines of the project.
+void registerOwnPasses();
+/// Registers them and MLIR's.
 void registerPasses();
 
 } // namespace attn

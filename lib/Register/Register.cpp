@@ -31,6 +31,10 @@ void attn::registerDialects(mlir::DialectRegistry &registry) {
 
 void attn::registerPasses() {
   mlir::registerAllPasses();
+  registerOwnPasses();
+}
+
+void attn::registerOwnPasses() {
   registerAttnAbsorb();
   registerAttnFuseDecompress();
   registerAttnFuseProjections();
