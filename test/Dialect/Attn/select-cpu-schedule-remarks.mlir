@@ -4,9 +4,9 @@
 // The choice is said, op by op, with its reason.
 
 // CHECK: [[@LINE+8]]:{{[0-9]+}}: remark: [Passed] schedule
-// CHECK-SAME: engine {{.*}}amx{{.*}} for level {{.*}}amx{{.*}}, tiles of {{.*}} tokens
+// CHECK-SAME: Remark="engine amx for level amx, tiles of 32 tokens"
 // CHECK: [[@LINE+8]]:{{[0-9]+}}: remark: [Passed] schedule
-// CHECK-SAME: engine {{.*}}fma{{.*}} for level {{.*}}amx
+// CHECK-SAME: Remark="engine fma for level amx, tiles of 64 tokens"
 // CHECK-NOT: remark
 
 // UNKNOWN: error: unknown instruction level 'sse2': expected avx2, avx512, avx512bf16 or amx

@@ -226,23 +226,33 @@ static bool readsDecompression(Value value) {
          llvm::any_of(slice, llvm::IsaPred<DecompressOp>);
 }
 
+/// The op that widens the elements which a weight is computed from, or null.
+static Operation *dequantisation(Value weight) {
+  unsigned bits = getElementTypeOrSelf(weight).getIntOrFloatBitWidth();
+  BackwardSliceOptions options;
+  options.inclusive = true;
+  SetVector<Operation *> slice;
+  if (failed(getBackwardSlice(weight, &slice, options)))
+    return nullptr;
+  for (Operation *op : slice)
+    for (Type type : op->getOperandTypes())
+      if (auto source = dyn_cast<RankedTensorType>(type))
+        if (source.getElementType().isIntOrFloat() &&
+            source.getElementTypeBitWidth() < bits)
+          return op;
+  return nullptr;
+}
+
 /// Why W_UK or W_UV cannot move, or nothing.
 static std::optional<std::string>
 unsupportedWeight(StringRef name, Value weight, AttendOp attend) {
-  Type element = getElementTypeOrSelf(weight);
-  if (element != getElementTypeOrSelf(attend.getQuery()))
+  if (getElementTypeOrSelf(weight) != getElementTypeOrSelf(attend.getQuery()))
     return formatv("{0} and the query differ in element type", name).str();
-  Operation *op = weight.getDefiningOp();
-  for (Type type :
-       op ? SmallVector<Type>(op->getOperandTypes()) : SmallVector<Type>())
-    if (auto source = dyn_cast<RankedTensorType>(type))
-      if (source.getElementType() != element &&
-          source.getElementType().isIntOrFloat() &&
-          source.getElementTypeBitWidth() < element.getIntOrFloatBitWidth())
-        return formatv("{0} is dequantised by '{1}': its scales would have to "
-                       "move with it",
-                       name, op->getName().getStringRef())
-            .str();
+  if (Operation *op = dequantisation(weight))
+    return formatv("{0} is dequantised by '{1}': its scales would have to "
+                   "move with it",
+                   name, op->getName().getStringRef())
+        .str();
   return std::nullopt;
 }
 

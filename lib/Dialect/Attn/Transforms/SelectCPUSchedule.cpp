@@ -9,6 +9,7 @@
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Target/CPUFeatures.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace attn {
 #define GEN_PASS_DEF_ATTNSELECTCPUSCHEDULE
@@ -117,9 +118,10 @@ struct SelectCPUSchedule
     op->setAttr("tile.schedule", schedule);
     remark::passed(op->getLoc(),
                    remark::RemarkOpts::name("schedule").category("attn"))
-        << "engine " << tile::stringifyEngine(schedule.getEngine())
-        << " for level " << cpuLevelName(level).str() << ", tiles of "
-        << std::to_string(schedule.getKvTile()) << " tokens";
+        << llvm::formatv("engine {0} for level {1}, tiles of {2} tokens",
+                         tile::stringifyEngine(schedule.getEngine()),
+                         cpuLevelName(level), schedule.getKvTile())
+               .str();
     switch (schedule.getEngine()) {
     case tile::Engine::Amx:
       ++numAmx;
