@@ -74,6 +74,7 @@ typedef struct attn_gpu_launcher {
                       selected and not loaded */
   int64_t sms;   /**< streaming multiprocessors */
   void *context; /**< handed to the functions; outlives the library */
+  /** CPU_FEATURE: the image has no code for this GPU, which is no error. */
   attn_status (*load)(void *context, const attn_gpu_kernel_desc *kernel,
                       attn_gpu_functions *functions);
   /** Enqueues one launch. `args` may be copied but not kept. */
@@ -90,7 +91,9 @@ typedef struct attn_gpu_launcher {
 ATTN_API attn_status attn_cuda_launcher(attn_gpu_launcher *launcher);
 
 /** Loads the kernels of a table, which must outlive the library, for the
-    launcher's GPU; no call of attn_decode loads anything. Close the library
+    launcher's GPU; no call of attn_decode loads anything. Kernels of one name
+    differ in `arch` and schedule alone: of them the one of the highest arch
+    that the GPU can run is loaded. Close the library
     with attn_library_close, while its CUDA context is alive.
     Errors: NULL_POINTER, STRUCT_SIZE, LIBRARY_{ABI,TABLE}, OUT_OF_MEMORY and
     what the launcher's `load` returns. */

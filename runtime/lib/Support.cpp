@@ -92,10 +92,10 @@ void attn::runtime::describeReason(attn_reason_code code,
     return;
   case ATTN_REASON_CPU_FEATURE:
     if (gpu::isKernel(desc)) {
-      int32_t arch = desc.isa - ATTN_ISA_GPU;
-      snprintf(text, size,
-               "GPU: kernel is for compute capability %d.%d and above",
-               arch / 10, arch % 10);
+      int32_t arch = (desc.isa - ATTN_ISA_GPU) % gpu::kOtherGpu;
+      bool isOther = desc.isa - ATTN_ISA_GPU > gpu::kOtherGpu;
+      snprintf(text, size, "GPU: kernel is for compute capability %d.%d %s",
+               arch / 10, arch % 10, isOther ? "alone" : "and above");
       return;
     }
     snprintf(text, size, "CPU: kernel is for %s, this host offers %s", isa,

@@ -32,6 +32,7 @@ attn_status cuda::openDriver(const char *path, Driver &driver) {
   if (!handle)
     return fail(ATTN_ERROR_NO_DRIVER, "no CUDA driver: %s", dlerror());
   auto find = [&](const char *symbol) { return dlsym(handle, symbol); };
+  // NOLINTBEGIN(bugprone-macro-parentheses): a parameter list
 #define ATTN_CUDA_FIND(member, symbol, parameters)                             \
   driver.member = reinterpret_cast<Result(*) parameters>(find(#symbol));       \
   if (!driver.member)                                                          \
@@ -41,6 +42,7 @@ attn_status cuda::openDriver(const char *path, Driver &driver) {
                 path, #symbol);
   ATTN_CUDA_FUNCTIONS(ATTN_CUDA_FIND)
 #undef ATTN_CUDA_FIND
+  // NOLINTEND(bugprone-macro-parentheses)
   return check(driver, driver.init(0), "cuInit");
 }
 

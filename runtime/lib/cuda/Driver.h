@@ -23,6 +23,9 @@ using Device = int;
 using DevicePtr = unsigned long long;
 using Handle = void *; ///< context, module, function, stream, event, graph
 
+/// CUDA_ERROR_NO_BINARY_FOR_GPU.
+constexpr Result NoBinaryForGpu = 209;
+
 enum DeviceAttribute {
   ClockRate = 13, ///< kHz
   MultiprocessorCount = 16,
@@ -103,6 +106,7 @@ struct LaunchConfig {
   X(eventElapsedTime, cuEventElapsedTime, (float *, Handle, Handle))
 
 struct Driver {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declarator
 #define ATTN_CUDA_MEMBER(member, symbol, parameters) Result(*member) parameters;
   ATTN_CUDA_FUNCTIONS(ATTN_CUDA_MEMBER)
 #undef ATTN_CUDA_MEMBER

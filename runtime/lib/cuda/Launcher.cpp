@@ -27,10 +27,15 @@ static attn_status loadModule(const Driver &driver,
   // Why PTX does not compile is said here alone.
   char log[256] = "";
   int options[] = {JitErrorLog, JitErrorLogBytes};
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the driver takes the number
   void *values[] = {log, reinterpret_cast<void *>(uintptr_t(sizeof log))};
   Result result =
       driver.moduleLoadDataEx(&module, kernel.image, 2, options, values);
   char action[400];
+  if (result == NoBinaryForGpu)
+    return fail(ATTN_ERROR_CPU_FEATURE,
+                "the image of kernel %.80s has no code for this GPU",
+                kernel.name);
   snprintf(action, sizeof action, "loading kernel %.80s%s%.240s", kernel.name,
            *log ? ", " : "", log);
   return check(driver, result, action);

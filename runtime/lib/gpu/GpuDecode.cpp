@@ -61,6 +61,10 @@ static attn_status select(const attn_library &lib, const attn_decode_params &p,
   int64_t index = view - lib.table->kernels;
   selection.desc = &lib.gpu->descs[index];
   selection.functions = &lib.gpu->functions[index];
+  if (!selection.functions->decode)
+    return fail(ATTN_ERROR_UNSUPPORTED,
+                "kernel %.80s is not loaded: another of its name is",
+                selection.desc->name);
   return gpu::layOut(*selection.desc, lib.gpu->launcher.sms, p,
                      selection.layout);
 }

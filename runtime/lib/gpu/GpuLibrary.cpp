@@ -12,6 +12,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 using namespace attn::runtime;
 
@@ -131,18 +132,41 @@ void gpu::unload(Kernels *kernels) {
   free(kernels);
 }
 
-/// Loads the kernels that this GPU can run.
-static attn_status load(const attn_gpu_kernel_table &table,
-                        gpu::Kernels &kernels) {
-  const attn_gpu_launcher &launcher = kernels.launcher;
-  auto *views = const_cast<attn_kernel_desc *>(kernels.table.kernels);
-  for (uint32_t i = 0; i < table.num_kernels; ++i) {
-    const attn_gpu_kernel_desc &desc = table.kernels[i];
-    views[i] = makeView(desc);
-    kernels.table.num_kernels = i + 1;
-    if (desc.arch <= launcher.arch)
-      ATTN_TRY(launcher.load(launcher.context, &desc, &kernels.functions[i]));
+/// The kernel of the name with the highest arch that the GPU can run and that
+/// comes before `limit` in that order; -1 if there is none.
+static int64_t findNext(const gpu::Kernels &kernels, const char *name,
+                        int32_t limit) {
+  int64_t best = -1;
+  for (uint32_t i = 0; i < kernels.table.num_kernels; ++i) {
+    const attn_gpu_kernel_desc &desc = kernels.descs[i];
+    if (strcmp(desc.name, name) == 0 && desc.arch < limit &&
+        (best < 0 || desc.arch > kernels.descs[best].arch))
+      best = i;
   }
+  return best;
+}
+
+/// Loads the best kernel of a name. Code for other GPUs alone (sm_90a on a GPU
+/// of another generation) is passed over, for what suits older ones.
+static attn_status loadName(gpu::Kernels &kernels, const char *name) {
+  const attn_gpu_launcher &launcher = kernels.launcher;
+  int64_t i = findNext(kernels, name, launcher.arch + 1);
+  while (i >= 0 && !kernels.functions[i].decode) {
+    const attn_gpu_kernel_desc &desc = kernels.descs[i];
+    attn_status status =
+        launcher.load(launcher.context, &desc, &kernels.functions[i]);
+    if (status != ATTN_ERROR_CPU_FEATURE)
+      return status;
+    auto &view = const_cast<attn_kernel_desc &>(kernels.table.kernels[i]);
+    view.isa = ATTN_ISA_GPU + gpu::kOtherGpu + desc.arch;
+    i = findNext(kernels, name, desc.arch);
+  }
+  return ATTN_OK;
+}
+
+static attn_status load(gpu::Kernels &kernels) {
+  for (uint32_t i = 0; i < kernels.table.num_kernels; ++i)
+    ATTN_TRY(loadName(kernels, kernels.descs[i].name));
   return ATTN_OK;
 }
 
@@ -165,7 +189,11 @@ attn_status attn_library_from_gpu_table(const attn_gpu_kernel_table *table,
   kernels->launcher = *launcher;
   kernels->descs = table->kernels;
   kernels->table.abi_version = ATTN_KERNEL_ABI_VERSION;
-  attn_status status = load(*table, *kernels);
+  kernels->table.num_kernels = table->num_kernels;
+  auto *views = const_cast<attn_kernel_desc *>(kernels->table.kernels);
+  for (uint32_t i = 0; i < table->num_kernels; ++i)
+    views[i] = makeView(table->kernels[i]);
+  attn_status status = load(*kernels);
   if (status) {
     gpu::unload(kernels);
     free(result);

@@ -33,6 +33,10 @@ struct Kernels {
   attn_kernel_table table;           ///< of what stands for them
 };
 
+/// Added to the level of a kernel whose code this GPU cannot load, though its
+/// capability is not below the kernel's: above every GPU's level.
+constexpr int32_t kOtherGpu = 1 << 16;
+
 inline bool isKernel(const attn_kernel_desc &desc) {
   return desc.isa >= ATTN_ISA_GPU;
 }

@@ -50,6 +50,7 @@ static_assert(int(cuda::JitErrorLogBytes) ==
 static_assert(int(cuda::ProgrammaticStreamSerialization) ==
               CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
 static_assert(CUDA_SUCCESS == 0);
+static_assert(cuda::NoBinaryForGpu == CUDA_ERROR_NO_BINARY_FOR_GPU);
 
 /// Same number of parameters, each of the same size: what the calling
 /// convention sees.

@@ -206,6 +206,15 @@ TEST_F(Cuda, WhyPtxDoesNotCompileIsSaid) {
   EXPECT_NE(message().find("ptxas error: line 7"), std::string::npos);
 }
 
+TEST_F(Cuda, AnImageForOtherGpusIsNoError) {
+  fake->failing = "cuModuleLoadDataEx";
+  fake->failure = cuda::NoBinaryForGpu;
+  ASSERT_EQ(open(gpuKernel()), ATTN_OK) << message();
+  attn_decode_params p = gpuParams();
+  EXPECT_EQ(attn_decode(lib.get(), &p), ATTN_ERROR_CPU_FEATURE);
+  EXPECT_TRUE(fake->launches.empty());
+}
+
 TEST_F(Cuda, AKernelWithoutImageIsRefused) {
   attn_gpu_kernel_desc desc = gpuKernel();
   desc.image = nullptr;

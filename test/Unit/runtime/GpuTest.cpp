@@ -29,6 +29,7 @@ struct Recorder {
   std::vector<std::string> loaded;
   int unloaded = 0;
   attn_status loadStatus = ATTN_OK;
+  int32_t foreignArch = 0; ///< kernels of it have no code for this GPU
   std::string failingLaunch;
 
   attn_gpu_launcher makeLauncher(int32_t arch, int64_t sms) {
@@ -42,6 +43,8 @@ struct Recorder {
       auto *recorder = static_cast<Recorder *>(context);
       if (recorder->loadStatus)
         return recorder->loadStatus;
+      if (kernel->arch == recorder->foreignArch)
+        return ATTN_ERROR_CPU_FEATURE;
       recorder->loaded.push_back(kernel->name);
       *functions = {context, const_cast<char *>(kernel->plan),
                     const_cast<char *>(kernel->decode),
@@ -262,6 +265,52 @@ TEST_F(Gpu, TheHighestArchitectureThatRunsIsChosen) {
   EXPECT_STREQ(attn_library_kernel(lib.get(), 2)->name, "blackwell");
   lib.reset();
   EXPECT_EQ(recorder.unloaded, 2);
+}
+
+// A pack has its kernels once an architecture, under one name.
+TEST_F(Gpu, OfOneNameTheBestIsLoaded) {
+  attn_gpu_kernel_desc old = gpuKernel(), best = gpuKernel(),
+                       newer = gpuKernel();
+  best.arch = 89;
+  best.decode = "best";
+  newer.arch = 90;
+  ASSERT_EQ(open({old, best, newer}, 89), ATTN_OK);
+  EXPECT_EQ(recorder.loaded.size(), 1u);
+  attn_decode_params p = gpuParams();
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(recorder.launches[1].function, "best");
+  lib.reset();
+  EXPECT_EQ(recorder.unloaded, 1);
+}
+
+TEST_F(Gpu, KernelsOfOneNameThatDifferInFactsAreToldSo) {
+  attn_gpu_kernel_desc windowed = gpuKernel(), best = gpuKernel();
+  windowed.window = 128;
+  best.arch = 89;
+  ASSERT_EQ(open({windowed, best}, 89), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  p.window = 128;
+  EXPECT_EQ(attn_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
+// sm_90a on a GPU of the next generation.
+TEST_F(Gpu, CodeForOtherGpusIsPassedOver) {
+  attn_gpu_kernel_desc generic = gpuKernel(), hopper = gpuKernel();
+  generic.decode = "generic";
+  hopper.arch = 90;
+  recorder.foreignArch = 90;
+  ASSERT_EQ(open({generic, hopper}, 100), ATTN_OK) << attn_error_message();
+  attn_decode_params p = gpuParams();
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(recorder.launches[1].function, "generic");
+
+  ASSERT_EQ(open({hopper}, 100), ATTN_OK);
+  attn_reason reason;
+  size_t count = 0;
+  EXPECT_EQ(attn_query_support(lib.get(), &p, &reason, 1, &count),
+            ATTN_ERROR_CPU_FEATURE);
+  EXPECT_STREQ(reason.text, "GPU: kernel is for compute capability 9.0 alone");
 }
 
 TEST_F(Gpu, ReasonsNameTheGpu) {
