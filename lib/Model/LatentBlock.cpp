@@ -119,6 +119,8 @@ static void readRope(ConfigReader &config, std::optional<int64_t> context,
   if (rope && !theta)
     theta = rope->positiveNumber("rope_theta", "rope_theta");
   block.theta = theta.value_or(kDefaultTheta);
+  if (block.theta <= 1) // the pairs would not slow down
+    config.fail("rope_theta", "expected a number above 1");
   for (ConfigReader *reader : {&config, rope ? &*rope : nullptr})
     if (reader &&
         reader->positiveNumber("rotary_share", "partial_rotary_factor")

@@ -132,6 +132,10 @@ TEST(LatentBlock, Refusals) {
       editedBlock("glm-4.7-flash",
                   [](json::Object &o) { o["partial_rotary_factor"] = 0.5; }),
       {"partial_rotary_factor"});
+  expectRefused(editedBlock("deepseek-v3",
+                            [](json::Object &o) { o["rope_theta"] = 1.0; }),
+                {"rope_theta", "above 1"});
+  expectRefused(scaling("factor", nullptr), {"factor", "missing"});
   // What parseConfig refuses is refused with its words.
   expectRefused(
       editedBlock("deepseek-v3",

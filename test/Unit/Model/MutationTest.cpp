@@ -15,6 +15,7 @@
 
 #include "TestModels.h"
 #include "attn/Cost/Attention.h"
+#include "attn/Model/LatentBlock.h"
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
@@ -106,7 +107,23 @@ protected:
     return it->first.str();
   }
 
+  /// A block's numbers are those that its IR can have.
+  void checkBlock(const std::string &text) {
+    Expected<LatentBlockSpec> block = parseLatentBlock(text, "damaged");
+    if (!block)
+      return consumeError(block.takeError());
+    ASSERT_GT(block->hidden, 0) << text;
+    ASSERT_GT(block->theta, 1) << text;
+    size_t pairs = block->attention.latent->rope / 2;
+    ASSERT_TRUE(block->frequencies.empty() ||
+                block->frequencies.size() == pairs)
+        << text;
+    for (double frequency : block->frequencies)
+      ASSERT_TRUE(std::isfinite(static_cast<float>(frequency))) << text;
+  }
+
   void check(const std::string &text) {
+    checkBlock(text);
     Expected<ModelSpec> spec = parseConfig(text, "damaged");
     if (!spec) {
       ++refused;

@@ -69,16 +69,17 @@ TEST(Raise, LitFunctionsComputeTheSame) {
   };
   EXPECT_EQ(raiseAll("raise.mlir", raise), 2);
   EXPECT_EQ(raiseAll("raise-latent.mlir", raise), 1);
+  EXPECT_EQ(raiseAll("raise-latent-groups.mlir", raise), 1);
 }
 
 // From plain linalg to attention over latent rows.
 TEST(Raise, AbsorbedLinalgComputesTheSame) {
-  EXPECT_EQ(raiseAll("raise-latent.mlir",
-                     [] {
-                       llvm::SmallVector<std::unique_ptr<mlir::Pass>> passes;
-                       passes.push_back(createAttnRaise());
-                       passes.push_back(createAttnAbsorb());
-                       return passes;
-                     }),
-            1);
+  auto raiseAndAbsorb = [] {
+    llvm::SmallVector<std::unique_ptr<mlir::Pass>> passes;
+    passes.push_back(createAttnRaise());
+    passes.push_back(createAttnAbsorb());
+    return passes;
+  };
+  EXPECT_EQ(raiseAll("raise-latent.mlir", raiseAndAbsorb), 1);
+  EXPECT_EQ(raiseAll("raise-latent-groups.mlir", raiseAndAbsorb), 1);
 }

@@ -268,7 +268,8 @@ def AttnRaise : Pass<"attn-raise"> {
     `linalg.broadcast` and `tensor.collapse_shape`) are read before that, with
     the group in `#attn.heads`. A `linalg.matmul` of latent rows on the way to K
     or V, whose result is wider than its input and expanded to heads, becomes
-    `attn.decompress`; `attn-absorb` then applies.
+    `attn.decompress`, and so does a `linalg.batch_matmul` over the groups of
+    grouped latents; `attn-absorb` then applies.
 
     With `--allow-unregistered-dialect`, these become `attn.attend` too, in
     their generic form and where they mean exactly that:
