@@ -194,7 +194,8 @@ ATTN_API uint32_t attn_library_num_kernels(const attn_library *lib);
 ATTN_API const attn_kernel_desc *attn_library_kernel(const attn_library *lib,
                                                      uint32_t index);
 
-/** Facts of one kernel as a JSON object on one line: name, device, isa, dtype,
+/** Facts of one kernel as a JSON object on one line: name, device ("cpu" or
+    "cuda"), isa (a level, or "sm_80" and the like), dtype,
     layout, q_heads, kv_heads, k_dim, v_dim, q_len, kv_tile, page_multiple,
     window, scale, softcap, causal, sinks, v_in_k, score_mod, emulated,
     merge_only, scratch_bytes. *length is the text's, without the final zero; at
@@ -367,7 +368,8 @@ enum attn_reason_code {
   ATTN_REASON_CPU_FEATURE = 18, /**< a level this host does not offer */
   ATTN_REASON_EMULATED = 19,    /**< needs ATTN_FLAG_ALLOW_EMULATED */
   ATTN_REASON_MERGE_ONLY = 20,  /**< an attn.merge: for attn_merge alone */
-  ATTN_REASON_DEVICE = 21       /**< runs on another device */
+  ATTN_REASON_DEVICE = 21,      /**< runs on another device */
+  ATTN_REASON_INDEX_TYPE = 22   /**< GPU kernels read int32 indices */
 };
 
 typedef struct attn_reason {

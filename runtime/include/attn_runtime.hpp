@@ -27,6 +27,7 @@
 #ifndef ATTN_RUNTIME_HPP
 #define ATTN_RUNTIME_HPP
 
+#include "attn_gpu.h"
 #include "attn_runtime.h"
 
 #include <cstdlib>
@@ -173,7 +174,7 @@ private:
 struct DecodeParams : attn_decode_params {
   DecodeParams() : attn_decode_params() { struct_size = sizeof *this; }
 
-  /// With the facts of a kernel on the CPU, and with its name.
+  /// With the facts of a kernel, and with its name.
   static DecodeParams of(const attn_kernel_desc &kernel) {
     DecodeParams p;
     p.flags = kernel.flags & (ATTN_KERNEL_CAUSAL | ATTN_KERNEL_SINKS |
@@ -187,7 +188,9 @@ struct DecodeParams : attn_decode_params {
     p.k_dim = kernel.k_dim;
     p.v_dim = kernel.v_dim;
     p.q_len = kernel.q_len;
-    p.isa = kernel.isa;
+    bool isGpu = kernel.isa >= ATTN_ISA_GPU;
+    p.device = isGpu ? ATTN_DEVICE_CUDA : ATTN_DEVICE_CPU;
+    p.isa = isGpu ? ATTN_ISA_AUTO : kernel.isa;
     p.scale = kernel.scale;
     p.softcap = kernel.softcap;
     p.window = kernel.window;

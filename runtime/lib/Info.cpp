@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Error.h"
+#include "gpu/GpuLibrary.h"
 
 #include <cinttypes>
 #include <cstdarg>
@@ -129,8 +130,11 @@ attn_status attn_library_kernel_json(const attn_library *lib, uint32_t index,
                 attn_library_num_kernels(lib));
   JsonObject json(text, capacity);
   json.addString("name", desc->name);
-  json.addString("device", "cpu");
-  json.addName("isa", attn_isa_name(desc->isa), desc->isa);
+  bool isGpu = gpu::isKernel(*desc);
+  json.addString("device", isGpu ? "cuda" : "cpu");
+  char arch[16];
+  snprintf(arch, sizeof arch, "sm_%d", desc->isa - ATTN_ISA_GPU);
+  json.addName("isa", isGpu ? arch : attn_isa_name(desc->isa), desc->isa);
   json.addName("dtype", attn_dtype_name(desc->dtype), desc->dtype);
   json.addName("layout", attn_layout_name(desc->layout), desc->layout);
   json.addInteger("q_heads", desc->q_heads);
@@ -148,7 +152,7 @@ attn_status attn_library_kernel_json(const attn_library *lib, uint32_t index,
   json.addBool("v_in_k", desc->flags & ATTN_KERNEL_V_IN_K);
   json.addBool("score_mod", desc->flags & ATTN_KERNEL_SCORE_MOD);
   json.addBool("emulated", desc->flags & ATTN_KERNEL_EMULATED);
-  json.addBool("merge_only", !desc->kernel);
+  json.addBool("merge_only", !desc->kernel && !isGpu);
   json.addInteger("scratch_bytes", desc->scratch_bytes);
   *length = json.finish();
   return ATTN_OK;

@@ -112,6 +112,9 @@ void attn::runtime::describeReason(attn_reason_code code,
              params.device == ATTN_DEVICE_CUDA ? "CUDA" : "CPU",
              gpu::isKernel(desc) ? "CUDA" : "the CPU");
     return;
+  case ATTN_REASON_INDEX_TYPE:
+    snprintf(text, size, "index_type: int64 asked, kernel reads int32");
+    return;
   }
 }
 
@@ -142,6 +145,7 @@ const char *attn_reason_name(int32_t code) {
     ATTN_REASON_CASE(ATTN_REASON_EMULATED)
     ATTN_REASON_CASE(ATTN_REASON_MERGE_ONLY)
     ATTN_REASON_CASE(ATTN_REASON_DEVICE)
+    ATTN_REASON_CASE(ATTN_REASON_INDEX_TYPE)
 #undef ATTN_REASON_CASE
   default:
     return "unknown attn_reason_code";

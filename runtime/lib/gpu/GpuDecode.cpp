@@ -105,13 +105,11 @@ static attn_status checkAlignment(const attn_decode_params &p) {
                     {p.q_heads, p.out_stride_head}});
 }
 
-/// Ways to address a cache that the kernels do not know.
+/// Lengths that the kernels cannot form. Which indices they read is a fact.
 static attn_status checkAddressing(const attn_decode_params &p) {
   if (!p.seq_lens)
     return fail(ATTN_ERROR_UNSUPPORTED,
                 "on a GPU lengths come from seq_lens, which is null");
-  if (p.index_type != ATTN_INDEX_INT32)
-    return fail(ATTN_ERROR_UNSUPPORTED, "on a GPU indices are int32");
   return ATTN_OK;
 }
 

@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn_runtime.hpp"
+
 #include "GpuProblem.h"
 #include "gtest/gtest.h"
 
@@ -334,6 +336,36 @@ TEST_F(Gpu, ReasonsNameTheGpu) {
             ATTN_ERROR_UNSUPPORTED);
   EXPECT_EQ(reason.code, ATTN_REASON_DEVICE);
   EXPECT_STREQ(reason.text, "device: CPU asked, kernel is for CUDA");
+}
+
+TEST_F(Gpu, WideIndicesHaveTheirReason) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuParams();
+  p.index_type = ATTN_INDEX_INT64;
+  attn_reason reason;
+  size_t count = 0;
+  EXPECT_EQ(attn_query_support(lib.get(), &p, &reason, 1, &count),
+            ATTN_ERROR_UNSUPPORTED);
+  EXPECT_EQ(count, 1u);
+  EXPECT_EQ(reason.code, ATTN_REASON_INDEX_TYPE);
+  EXPECT_STREQ(reason.text, "index_type: int64 asked, kernel reads int32");
+}
+
+TEST_F(Gpu, JsonAndWrapperNameTheDevice) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  char text[1000];
+  size_t length;
+  ASSERT_EQ(attn_library_kernel_json(lib.get(), 0, text, sizeof text, &length),
+            ATTN_OK);
+  std::string json = text;
+  EXPECT_NE(json.find(R"("device": "cuda", "isa": "sm_80")"), json.npos)
+      << json;
+  EXPECT_NE(json.find(R"("merge_only": false)"), json.npos) << json;
+  attn::DecodeParams p =
+      attn::DecodeParams::of(*attn_library_kernel(lib.get(), 0));
+  p.max_batch = p.max_seq_len = p.page_size = 64;
+  EXPECT_EQ(attn_query_support(lib.get(), &p, nullptr, 0, nullptr), ATTN_OK)
+      << attn_error_message();
 }
 
 TEST_F(Gpu, FactsAreComparedAsOnTheCpu) {
