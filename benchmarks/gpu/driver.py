@@ -67,7 +67,10 @@ class GPU:
 
     def __init__(self):
         path = os.environ.get("ATTN_LIBCUDA") or "libcuda.so.1"
-        self.lib = ctypes.CDLL(path)
+        try:
+            self.lib = ctypes.CDLL(path)
+        except OSError as error:
+            raise CudaError(f"no CUDA driver: {error}") from None
         self.call("cuInit", 0)
         self.device = ctypes.c_int()
         self.call("cuDeviceGet", ctypes.byref(self.device), 0)
