@@ -21,14 +21,20 @@ static std::string hex(uint64_t value) {
 
 void Cta::reportConflict(const Conflict &conflict, const Access &by,
                          const std::string &where, bool write) {
-  uint32_t self = by.actor % threadCount;
+  auto addThread = [this](std::vector<uint32_t> &threads,
+                          const Access &access) {
+    if (access.cta == serial && access.actor < 2 * threadCount)
+      threads.push_back(access.actor % threadCount);
+  };
+  std::vector<uint32_t> involved;
+  addThread(involved, by);
   if (conflict.uninitialized &&
       !reportedBefore(FindingKind::Uninitialized, by.site, -1))
     report(FindingKind::Uninitialized, by.site,
            actorName(by) + " reads " + std::to_string(by.bytes) +
                " bytes, of which the one at " + where + "+" +
                hex(conflict.uninitializedOffset) + " was never written",
-           {self});
+           involved);
   if (conflict.kind == Conflict::None)
     return;
   const Access &previous = conflict.previous;
@@ -40,9 +46,7 @@ void Cta::reportConflict(const Conflict &conflict, const Access &by,
                         actorName(previous) + (wasWrite ? " wrote" : " read") +
                         " at " + launch.location(previous.site) +
                         ", in no order";
-  std::vector<uint32_t> involved = {self};
-  if (previous.cta == serial)
-    involved.push_back(previous.actor % threadCount);
+  addThread(involved, previous);
   report(FindingKind::Race, by.site, std::move(message), std::move(involved),
          previous.site);
 }

@@ -18,6 +18,14 @@ static void perform(const CopyState::Copy &copy) {
               copy.bytes - copy.sourceBytes);
 }
 
+void Cta::performCopies(uint32_t thread, uint32_t batch) {
+  std::vector<CopyState::Copy> &pending = threads[thread].copies.pending;
+  size_t done = 0;
+  while (done < pending.size() && pending[done].batch <= batch)
+    perform(pending[done++]);
+  pending.erase(pending.begin(), pending.begin() + int64_t(done));
+}
+
 void attn_simt_cp_async(int32_t site, void *shared, const void *global,
                         int32_t bytes, int32_t source_bytes) {
   Cta &cta = Cta::current();
@@ -60,9 +68,6 @@ void attn_simt_cp_async_wait(int32_t, int32_t pending) {
     return;
   uint32_t last = copies.groups[count - pending - 1];
   copies.groups.erase(copies.groups.begin(), copies.groups.end() - pending);
-  size_t done = 0;
-  while (done < copies.pending.size() && copies.pending[done].batch <= last)
-    perform(copies.pending[done++]);
-  copies.pending.erase(copies.pending.begin(), copies.pending.begin() + done);
+  cta.performCopies(cta.running, last);
   cta.clock(cta.running)[cta.copyActor(cta.running)] = last;
 }

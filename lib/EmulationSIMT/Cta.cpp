@@ -22,8 +22,9 @@ Cta::Cta(Launch &launch)
     : launch(launch),
       threadCount(launch.config.block.x * launch.config.block.y *
                   launch.config.block.z),
-      actors(2 * threadCount), sharedBytes(launch.kernel.static_shared_bytes +
-                                           launch.config.dynamicSharedBytes) {
+      actors(2 * threadCount + kMBarriers),
+      sharedBytes(launch.kernel.static_shared_bytes +
+                  launch.config.dynamicSharedBytes) {
   mapArena();
   stacks.reserve(threadCount);
   threads.resize(threadCount);
@@ -63,6 +64,7 @@ void Cta::run(uint32_t newIndex) {
   clocks.assign(size_t(threadCount) * actors, 0);
   for (NamedBarrier &barrier : barriers)
     barrier = {};
+  mbarriers.clear();
   for (uint32_t i = 0; i < threadCount; ++i) {
     threads[i] = {};
     threads[i].context = stacks.start(i, fiberMain);
@@ -93,39 +95,33 @@ void Cta::fiberMain() {
   cta.exitThread();
 }
 
-/// The first set bit of `bits` at or after `from`, else the first of all.
-static uint32_t nextBit(uint32_t bits, uint32_t from) {
-  uint32_t after = from < kWarp ? bits & ~0u << from : 0;
-  return __builtin_ctz(after ? after : bits);
-}
-
-/// The last set bit of `bits` before `from`, else the last of all.
-static uint32_t previousBit(uint32_t bits, uint32_t from) {
-  uint32_t before = bits & ~(~0u << from);
-  return kWarp - 1 - __builtin_clz(before ? before : bits);
-}
-
-uint32_t Cta::pickInOrder(bool otherWarpFirst) const {
+uint32_t Cta::pickInOrder(bool fair) const {
   auto count = static_cast<uint32_t>(warps.size());
   bool reverse = launch.config.schedule == Schedule::Reverse;
-  uint32_t own = running / kWarp;
-  for (uint32_t i = otherWarpFirst; i < count + otherWarpFirst; ++i) {
-    uint32_t at =
-        reverse ? (own + count - i % count) % count : (own + i) % count;
-    uint32_t ready = warps[at].ready;
-    if (!ready)
-      continue;
-    uint32_t lane = reverse
-                        ? previousBit(ready, at == own ? running % kWarp : 0)
-                        : nextBit(ready, at == own ? running % kWarp : 0);
-    return at * kWarp + lane;
+  uint32_t own = running / kWarp, lane = running % kWarp;
+  // The lanes of the own warp that come after this one.
+  uint32_t after = reverse ? ~(~0u << lane) : ~1u << lane;
+  auto pick = [&](uint32_t warp, uint32_t ready) {
+    uint32_t chosen =
+        reverse ? kWarp - 1 - __builtin_clz(ready) : __builtin_ctz(ready);
+    return warp * kWarp + chosen;
+  };
+  uint32_t ready = warps[own].ready;
+  if (ready & after)
+    return pick(own, ready & after);
+  if (ready && !fair)
+    return pick(own, ready);
+  for (uint32_t i = 1; i < count; ++i) {
+    uint32_t other = (reverse ? own + count - i : own + i) % count;
+    if (warps[other].ready)
+      return pick(other, warps[other].ready);
   }
-  return kNone;
+  return ready ? pick(own, ready) : kNone;
 }
 
-uint32_t Cta::pickReady(bool otherWarpFirst) {
+uint32_t Cta::pickReady(bool fair) {
   if (launch.config.schedule != Schedule::Random)
-    return pickInOrder(otherWarpFirst);
+    return pickInOrder(fair);
   uint32_t count = 0;
   for (const Warp &warp : warps)
     count += __builtin_popcount(warp.ready);
@@ -161,7 +157,7 @@ void Cta::leave() {
 void Cta::block(const char *operation, int32_t site, uint32_t detail) {
   thread().wait = {operation, site, detail};
   idleYields = 0;
-  uint32_t next = pickReady(/*otherWarpFirst=*/false);
+  uint32_t next = pickReady(/*fair=*/false);
   if (next == kNone)
     deadlock("no thread of the CTA can go on");
   tick();
@@ -183,7 +179,7 @@ void Cta::yield(bool progress) {
            std::chrono::steady_clock::now() - idleSince >
                std::chrono::duration<double>(launch.config.pollSeconds))
     deadlock("all threads of the CTA poll");
-  uint32_t next = pickReady(/*otherWarpFirst=*/true);
+  uint32_t next = pickReady(/*fair=*/true);
   if (next == kNone)
     return;
   wake(running);
@@ -201,7 +197,7 @@ void Cta::exitThread() {
       completeBarrier(barrier);
   if (liveThreads == 0)
     leave();
-  uint32_t next = pickReady(/*otherWarpFirst=*/false);
+  uint32_t next = pickReady(/*fair=*/false);
   if (next == kNone)
     deadlock("no thread of the CTA can go on");
   switchTo(next);
@@ -236,10 +232,13 @@ void Cta::deadlock(const std::string &what) {
   std::vector<uint32_t> stuck;
   for (uint32_t i = 0; i < threadCount; ++i) {
     const Wait &wait = threads[i].wait;
-    const char *state = threads[i].exited ? "exited"
-                        : wait.operation  ? wait.operation
-                                          : "running";
-    states[{state, wait.site, wait.detail}].push_back(i);
+    bool isReady = warps[i / kWarp].ready >> i % kWarp & 1;
+    if (threads[i].exited)
+      states[{"exited", 0, 0}].push_back(i);
+    else if (isReady || !wait.operation)
+      states[{"running", 0, 0}].push_back(i);
+    else
+      states[{wait.operation, wait.site, wait.detail}].push_back(i);
     if (!threads[i].exited)
       stuck.push_back(i);
   }

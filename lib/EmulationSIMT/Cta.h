@@ -25,6 +25,8 @@ constexpr uint32_t kWarp = 32;
 /// Shared memory is aligned to this: the 18 bits of a matrix descriptor.
 constexpr size_t kSharedAlignment = 256 * 1024;
 constexpr uint32_t kNamedBarriers = 16;
+/// More than this many mbarriers a CTA are refused.
+constexpr uint32_t kMBarriers = 64;
 
 /// A synchronisation object's knowledge: what its releasing threads knew.
 struct Knowledge {
@@ -51,9 +53,6 @@ struct CopyState {
   std::vector<Copy> pending;    ///< not written yet (AsyncCopies::Late)
   std::vector<uint32_t> groups; ///< last batch of each committed group
   uint32_t batch = 1;           ///< that new copies belong to
-  size_t completedGroups = 0;
-  bool uncommitted = false; ///< there are copies in no group
-  int32_t site = 0;         ///< of the last copy
 };
 
 struct BarrierVotes {
@@ -124,6 +123,32 @@ struct NamedBarrier {
   BarrierVotes votes;
 };
 
+/// An mbarrier object. Its bulk copies are one actor; the copies of a phase are
+/// one moment of that actor's time.
+struct MBarrier {
+  struct Copy {
+    char *destination;
+    const char *source;
+    uint32_t bytes;
+  };
+  struct Arrival {
+    uint32_t thread, batch;
+  };
+
+  bool valid = false;
+  uint32_t count = 0;   ///< arrivals that a phase needs
+  uint32_t pending = 0; ///< that the current one still needs
+  int64_t bytes = 0;    ///< expected less completed ones
+  uint32_t phase = 0;   ///< the current one, from 0
+  uint32_t epoch = 1;   ///< the current one; goes on when initialised again
+  uint32_t actor = 0;
+  Knowledge knowledge;           ///< of the current phase
+  Knowledge completed;           ///< of the one before
+  std::vector<Copy> copies;      ///< not written yet (AsyncCopies::Late)
+  std::vector<Arrival> arrivals; ///< of cp.async, not performed yet
+  std::vector<uint32_t> waiting;
+};
+
 /// What the CTAs of a launch share.
 struct Launch {
   Launch(const attn_simt_kernel &kernel, void *const *params,
@@ -190,7 +215,7 @@ public:
   /// Who made an access, in words.
   std::string actorName(const Access &access) const;
 
-  // Clocks. Actors: the threads, then each thread's cp.async.
+  // Clocks. Actors: the threads, each thread's cp.async, the mbarriers.
   uint32_t copyActor(uint32_t thread) const { return threadCount + thread; }
   uint32_t *clock(uint32_t thread) { return &clocks[thread * actors]; }
   Observer observer(uint32_t thread) {
@@ -241,6 +266,19 @@ public:
                bool predicate);
   NamedBarrier barriers[kNamedBarriers];
 
+  // mbarriers, by their offsets in shared memory.
+  /// The valid one at an address, or an end to the CTA.
+  MBarrier &mbarrier(int32_t site, const void *address);
+  void initMBarrier(int32_t site, const void *address, uint32_t count);
+  void arrive(int32_t site, MBarrier &barrier, uint32_t count);
+  /// Completes the phase, if that is what is missing.
+  void advancePhase(MBarrier &barrier);
+  /// Performs what is under way asynchronously.
+  void complete(MBarrier &barrier);
+  /// Writes what a thread's cp.async up to a batch have to write.
+  void performCopies(uint32_t thread, uint32_t batch);
+  std::map<size_t, MBarrier> mbarriers;
+
   Launch &launch;
   Dim3 blockIndex;
   uint32_t index = 0;  ///< linear
@@ -260,8 +298,10 @@ private:
   void exitThread();
   /// The thread to run next, or kNone.
   static constexpr uint32_t kNone = ~0u;
-  uint32_t pickReady(bool otherWarpFirst);
-  uint32_t pickInOrder(bool otherWarpFirst) const;
+  /// `fair`: every ready thread comes before this one's turn again; otherwise
+  /// the warp goes on as long as it can.
+  uint32_t pickReady(bool fair);
+  uint32_t pickInOrder(bool fair) const;
   void switchTo(uint32_t next);
   [[noreturn]] void leave();
   void deadlock(const std::string &what);

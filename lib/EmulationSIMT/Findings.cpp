@@ -102,9 +102,13 @@ std::string Cta::threadName(uint32_t thread) {
 
 std::string Cta::actorName(const Access &access) const {
   uint32_t actor = access.actor;
-  std::string name = actor < threadCount
-                         ? threadName(actor)
-                         : "a copy of " + threadName(actor - threadCount);
+  std::string name;
+  if (actor < threadCount)
+    name = threadName(actor);
+  else if (actor < 2 * threadCount)
+    name = "a copy of " + threadName(actor - threadCount);
+  else
+    name = "a bulk copy of mbarrier " + std::to_string(actor - 2 * threadCount);
   if (access.cta != serial) {
     Dim3 other = launch.blockId(access.cta - launch.firstCta);
     name += " of CTA " + std::to_string(other.x) + "," +

@@ -42,6 +42,12 @@ const attn_simt_symbol symbols[] = {
     SYMBOL(attn_simt_rsqrt),
     SYMBOL(attn_simt_sqrt),
     SYMBOL(attn_simt_tanh),
+    SYMBOL(attn_simt_mbarrier_init),
+    SYMBOL(attn_simt_mbarrier_inval),
+    SYMBOL(attn_simt_mbarrier_arrive),
+    SYMBOL(attn_simt_mbarrier_copies_arrive),
+    SYMBOL(attn_simt_mbarrier_test),
+    SYMBOL(attn_simt_bulk_load),
     // What LLVM calls where a host has no instruction for it.
     symbol("__truncsfbf2", attn_simt_bf16),
 };

@@ -133,6 +133,24 @@ void attn_simt_cp_async_commit(int32_t site);
 /** Waits until no more than `pending` groups of this thread are incomplete. */
 void attn_simt_cp_async_wait(int32_t site, int32_t pending);
 
+/** mbarriers; they live in shared memory, their state in the emulator. */
+void attn_simt_mbarrier_init(int32_t site, void *address, int32_t count);
+void attn_simt_mbarrier_inval(int32_t site, void *address);
+/** mbarrier.expect_tx of `bytes`, then `count` arrivals (0: none); returns the
+    state, which is the number of the phase. */
+int64_t attn_simt_mbarrier_arrive(int32_t site, void *address, int32_t count,
+                                  int32_t bytes);
+/** cp.async.mbarrier.arrive, .noinc or not. */
+void attn_simt_mbarrier_copies_arrive(int32_t site, void *address,
+                                      int32_t noinc);
+/** Whether the phase of a parity (or, `is_state`, a phase) is over; if `wait`,
+    returns only when it is. */
+int32_t attn_simt_mbarrier_test(int32_t site, void *address, int64_t phase,
+                                int32_t is_state, int32_t wait);
+/** cp.async.bulk.shared.global, which completes `bytes` at the mbarrier. */
+void attn_simt_bulk_load(int32_t site, void *shared, const void *global,
+                         void *mbarrier, int32_t bytes);
+
 /** ex2.approx.ftz, lg2.approx.ftz, rcp.approx.ftz, rsqrt.approx.ftz,
     sqrt.approx.ftz, tanh.approx: correctly rounded or nearly so. */
 float attn_simt_ex2(float x);

@@ -105,6 +105,23 @@ static std::string whyNotConversion(Op op) {
              : "conversions are emulated with rounding to nearest even only";
 }
 
+/// mbarrier operations without `predicate` and `relaxed`.
+static std::string whyNotMBarrierOp(Operation *op) {
+  std::string reason =
+      TypeSwitch<Operation *, std::string>(op)
+          .Case<NVVM::MBarrierArriveOp, NVVM::MBarrierArriveExpectTxOp,
+                NVVM::MBarrierTestWaitOp, NVVM::MBarrierTryWaitOp>(
+              [](auto op) { return op.getRelaxed() ? "relaxed" : ""; })
+          .Default([](Operation *) { return ""; });
+  if (auto init = dyn_cast<NVVM::MBarrierInitOp>(op);
+      init && init.getPredicate())
+    reason = "predicate";
+  if (auto arrive = dyn_cast<NVVM::MBarrierArriveExpectTxOp>(op);
+      arrive && arrive.getPredicate())
+    reason = "predicate";
+  return reason.empty() ? "" : "no emulation of '" + reason + "'";
+}
+
 std::string attn::simt::whyNotEmulated(Operation *op) {
   if (isa<LLVM::InlineAsmOp>(op))
     return "inline assembly has no meaning to the emulator";
@@ -123,7 +140,16 @@ std::string attn::simt::whyNotEmulated(Operation *op) {
             NVVM::SyncWarpOp, NVVM::ShflOp, NVVM::VoteSyncOp, NVVM::ElectSyncOp,
             NVVM::CpAsyncOp, NVVM::CpAsyncCommitGroupOp,
             NVVM::CpAsyncWaitGroupOp, NVVM::MembarOp, NVVM::FenceScClusterOp,
-            NVVM::RcpApproxFtzF32Op>([](auto) { return ""; })
+            NVVM::RcpApproxFtzF32Op, NVVM::MBarrierInvalOp,
+            NVVM::MBarrierExpectTxOp, NVVM::MBarrierTryWaitParityOp,
+            NVVM::CpAsyncMBarrierArriveOp>([](auto) { return ""; })
+      .Case<NVVM::MBarrierInitOp, NVVM::MBarrierArriveOp,
+            NVVM::MBarrierArriveExpectTxOp, NVVM::MBarrierTestWaitOp,
+            NVVM::MBarrierTryWaitOp>(
+          [](Operation *op) { return whyNotMBarrierOp(op); })
+      .Case([](NVVM::CpAsyncBulkGlobalToSharedClusterOp op) {
+        return op.getMulticastMask() ? "no emulation of clusters" : "";
+      })
       .Case([](NVVM::ReduxOp op) {
         return op.getType().isInteger(32)
                    ? ""
@@ -157,6 +183,8 @@ private:
   Value emit(NVVM::StMatrixOp op);
   Value emit(NVVM::MmaOp op);
   Value emit(NVVM::CpAsyncOp op);
+  Value emitMBarrierOp(Operation *op);
+  Value emitMBarrierTest(Value address, Value phase, bool wait);
   /// The two halves of a pair, rounded.
   Value emitConversion(VectorType type, Value high, Value low);
 
@@ -261,6 +289,57 @@ Value OpEmitter::emit(NVVM::CpAsyncOp op) {
                op.getCpSize() ? op.getCpSize() : bytes});
 }
 
+Value OpEmitter::emitMBarrierTest(Value address, Value phase, bool wait) {
+  bool isState = phase.getType().isInteger(64);
+  if (!isState)
+    phase = LLVM::ZExtOp::create(e.b, e.i64Type(), phase);
+  return call("attn_simt_mbarrier_test", e.i32Type(),
+              {e.plain(address), phase, e.i32(isState), e.i32(wait)});
+}
+
+Value OpEmitter::emitMBarrierOp(Operation *op) {
+  auto arrive = [&](Value address, Value count, Value bytes) {
+    return call("attn_simt_mbarrier_arrive", e.i64Type(),
+                {e.plain(address), count, bytes});
+  };
+  return TypeSwitch<Operation *, Value>(op)
+      .Case([&](NVVM::MBarrierInitOp op) {
+        return call("attn_simt_mbarrier_init", nullptr,
+                    {e.plain(op.getAddr()), op.getCount()});
+      })
+      .Case([&](NVVM::MBarrierInvalOp op) {
+        return call("attn_simt_mbarrier_inval", nullptr,
+                    {e.plain(op.getAddr())});
+      })
+      .Case([&](NVVM::MBarrierExpectTxOp op) {
+        return arrive(op.getAddr(), e.i32(0), op.getTxcount());
+      })
+      .Case([&](NVVM::MBarrierArriveOp op) {
+        return arrive(op.getAddr(), op.getCount() ? op.getCount() : e.i32(1),
+                      e.i32(0));
+      })
+      .Case([&](NVVM::MBarrierArriveExpectTxOp op) {
+        return arrive(op.getAddr(), e.i32(1), op.getTxcount());
+      })
+      .Case([&](NVVM::MBarrierTryWaitParityOp op) {
+        return emitMBarrierTest(op.getAddr(), op.getPhase(), /*wait=*/true);
+      })
+      .Case<NVVM::MBarrierTestWaitOp, NVVM::MBarrierTryWaitOp>([&](auto op) {
+        return toBool(emitMBarrierTest(op.getAddr(), op.getStateOrPhase(),
+                                       /*wait=*/false));
+      })
+      .Case([&](NVVM::CpAsyncMBarrierArriveOp op) {
+        return call("attn_simt_mbarrier_copies_arrive", nullptr,
+                    {e.plain(op.getAddr()), e.i32(op.getNoinc())});
+      })
+      .Case([&](NVVM::CpAsyncBulkGlobalToSharedClusterOp op) {
+        return call("attn_simt_bulk_load", nullptr,
+                    {e.plain(op.getDstMem()), e.plain(op.getSrcMem()),
+                     e.plain(op.getMbar()), op.getSize()});
+      })
+      .Default([](Operation *) { return Value(); });
+}
+
 Value OpEmitter::emitConversion(VectorType type, Value high, Value low) {
   Value pair = LLVM::UndefOp::create(e.b, type);
   for (bool isHigh : {false, true}) {
@@ -314,7 +393,7 @@ Value OpEmitter::emit(Operation *op) {
       .Case([&](NVVM::RcpApproxFtzF32Op op) {
         return e.call("attn_simt_rcp", op.getType(), {op.getArg()});
       })
-      .Default([](Operation *) { return Value(); });
+      .Default([&](Operation *op) { return emitMBarrierOp(op); });
 }
 
 bool attn::simt::emulateNVVMOp(Operation *op, Emitter &emitter) {
@@ -330,7 +409,7 @@ bool attn::simt::emulateNVVMOp(Operation *op, Emitter &emitter) {
   } else {
     result = OpEmitter(emitter).emit(op);
   }
-  if (result)
+  if (op->getNumResults() > 0)
     op->replaceAllUsesWith(ValueRange(result));
   op->erase();
   return true;
