@@ -215,7 +215,7 @@ enum attn_index_type { ATTN_INDEX_INT32 = 0, ATTN_INDEX_INT64 = 1 };
 
 /*===--- Thread pool ------------------------------------------------------===*/
 
-/** A fixed set of threads. Idle ones spin some 30 us, so that back-to-back
+/** A fixed set of threads. Idle ones spin some 300 us, so that back-to-back
     calls start fast, and then sleep. Affinity is left alone. Calls that share
     a pool take turns. */
 typedef struct attn_pool attn_pool;

@@ -52,7 +52,9 @@ public:
   }
 
 private:
-  static constexpr int64_t kSpinNanoseconds = 30000;
+  // Longer than two threads of one call differ: on a virtual machine a thread
+  // that fell asleep takes tens of microseconds to come back.
+  static constexpr int64_t kSpinNanoseconds = 300000;
 
   static int64_t now() {
     timespec time;
