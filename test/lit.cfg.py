@@ -5,6 +5,7 @@
 Run one directory or file with `lit -v build/test --filter Dialect/Attn`.
 """
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -46,6 +47,16 @@ config.environment["CUDA_HOME"] = cuda
 for fuzzer in ("fuzz-abi", "fuzz-config"):
     if os.path.exists(os.path.join(tools_dir, fuzzer)):
         config.available_features.add(fuzzer)
+# `REQUIRES: nvdisasm`: of the toolkit, of the triton wheel, or $ATTN_NVDISASM.
+triton = importlib.util.find_spec("triton")
+triton_bin = os.path.join(
+    os.path.dirname(triton.origin) if triton else "", "backends", "nvidia", "bin"
+)
+nvdisasm = os.environ.get("ATTN_NVDISASM") or shutil.which("nvdisasm")
+nvdisasm = nvdisasm or shutil.which("nvdisasm", path=triton_bin)
+if nvdisasm:
+    config.available_features.add("nvdisasm")
+    config.substitutions.append(("%nvdisasm", nvdisasm))
 # `REQUIRES: cc`: a C compiler, for the examples; cmake for packs.
 for program in ("cc", "cmake"):
     if shutil.which(program):

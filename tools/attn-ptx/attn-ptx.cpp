@@ -36,7 +36,8 @@ struct Options {
       cl::desc("sm_80, sm_90, ...; without it those of a fat binary"),
       cl::cat(category)};
   cl::opt<std::string> emit{
-      "emit", cl::desc("table: what ptxas and the PTX show; or nvvm, ptx"),
+      "emit",
+      cl::desc("table: what ptxas and the PTX show; or nvvm, ptx, cubin"),
       cl::init("table"), cl::cat(category)};
   cl::opt<std::string> dtype{"dtype", cl::desc("bf16 or f16"), cl::init("bf16"),
                              cl::cat(category)};
@@ -166,6 +167,10 @@ int main(int argc, char **argv) {
   if (options.input.empty())
     exitOnError(
         llvm::createStringError("no FILE.mlir or config.json is given"));
+  const llvm::StringRef forms[] = {"table", "nvvm", "ptx", "cubin"};
+  if (!llvm::is_contained(forms, options.emit.getValue()))
+    exitOnError(
+        llvm::createStringError("--emit must be table, nvvm, ptx or cubin"));
   DecodeOptions decode;
   auto element = parseElement(options.dtype);
   if (!element || *element == DecodeOptions::Element::F32)
@@ -187,6 +192,9 @@ int main(int argc, char **argv) {
 
   bool good = true;
   auto modules = exitOnError(loadModules(context, options.input, decode));
+  if (options.emit == "cubin" && modules.size() * targets.size() != 1)
+    exitOnError(llvm::createStringError(
+        "--emit cubin takes one --target and one kind of layer"));
   for (const std::string &target : targets) {
     NVVMArch arch = exitOnError(parseNVVMArch(target));
     for (mlir::OwningOpRef<mlir::ModuleOp> &module : modules) {
@@ -202,6 +210,10 @@ int main(int argc, char **argv) {
         continue;
       }
       Cubin cubin = exitOnError(assemblePTX(ptx, arch, ptxas));
+      if (options.emit == "cubin") {
+        llvm::outs() << cubin.bytes;
+        continue;
+      }
       good &= printTable(arch, ptx, cubin.report, kernels);
     }
   }
