@@ -105,12 +105,12 @@ typedef enum attn_status {
                                    of lengths, at once */
   ATTN_ERROR_INDPTR = 29, /**< descending, out of range, or too few pages for a
                                request's length */
-  ATTN_ERROR_LAST_PAGE_LEN = 30, /**< not in [1, page_size], or of a request
-                                      without pages and not 0 */
-  ATTN_ERROR_INDEX_WIDTH = 31,   /**< a used int64 block id exceeds int32 */
-  ATTN_ERROR_DEVICE = 32,        /**< a stream on a device that has none */
-  ATTN_ERROR_NO_DRIVER = 33,     /**< no CUDA driver, or too old a one */
-  ATTN_ERROR_CUDA = 34           /**< the CUDA driver reports an error */
+  ATTN_ERROR_LAST_PAGE_LEN =
+      30, /**< not in [1, page_size], of a request with pages */
+  ATTN_ERROR_INDEX_WIDTH = 31, /**< a used int64 block id exceeds int32 */
+  ATTN_ERROR_DEVICE = 32,      /**< a stream on a device that has none */
+  ATTN_ERROR_NO_DRIVER = 33,   /**< no CUDA driver, or too old a one */
+  ATTN_ERROR_CUDA = 34         /**< the CUDA driver reports an error */
 } attn_status;
 
 /** The status' enumerator as a string, e.g. "ATTN_ERROR_STRIDE". Never null. */
@@ -341,8 +341,8 @@ typedef struct attn_decode_params {
   const int32_t *indptr; /**< [batch + 1], ascending, in [0, max_indices] */
   const void *indices;   /**< [indptr[batch]] block ids; null if max_indices is
                               0 */
-  const int32_t *last_page_len; /**< [batch], in [1, page_size]; 0 of a request
-                                     without pages */
+  const int32_t *last_page_len; /**< [batch], in [1, page_size]; of a request
+                                   without pages it is not looked at */
 } attn_decode_params;
 
 /** Why a kernel does not fit. Values are stable; new ones are appended. */

@@ -196,14 +196,15 @@ static attn_status checkPages(const attn_decode_params &p, int64_t request) {
                 "indptr[%" PRId64 "] and the next are %" PRId64 " and %" PRId64
                 ": descending, or not in [0, max_indices %" PRId64 "]",
                 request, begin, end, p.max_indices);
-  if (!p.last_page_len)
+  // What engines compute of no pages is 0 or page_size or what was there.
+  if (!p.last_page_len || begin == end)
     return ATTN_OK;
   int64_t last = p.last_page_len[request];
-  if (end > begin ? last < 1 || last > p.page_size : last != 0)
+  if (last < 1 || last > p.page_size)
     return fail(ATTN_ERROR_LAST_PAGE_LEN,
-                "last_page_len[%" PRId64 "] is %" PRId64 " with %" PRId64
-                " pages of %" PRId64 " tokens",
-                request, last, end - begin, p.page_size);
+                "last_page_len[%" PRId64 "] is %" PRId64
+                ", not in [1, page_size %" PRId64 "]",
+                request, last, p.page_size);
   return ATTN_OK;
 }
 
