@@ -69,7 +69,7 @@ void populateRaiseLatent(mlir::RewritePatternSet &patterns,
                          mlir::Pass::Statistic &numMissed);
 
 /// The patterns that raise attention ops of dialects that are not registered
-/// (RaiseOnnx.cpp, RaiseOrt.cpp, RaiseIree.cpp, RaiseTorch.cpp).
+/// (RaiseOnnx.cpp, RaiseOrt.h, RaiseIree.cpp, RaiseTorch.cpp).
 void populateRaiseForeign(mlir::RewritePatternSet &patterns,
                           mlir::Pass::Statistic &numDone,
                           mlir::Pass::Statistic &numMissed);
