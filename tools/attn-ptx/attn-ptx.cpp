@@ -23,6 +23,8 @@
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 
+#include <chrono>
+
 namespace cl = llvm::cl;
 using namespace attn;
 
@@ -48,6 +50,9 @@ struct Options {
   cl::opt<bool> ptxasVersion{"ptxas-version",
                              cl::desc("Print what ptxas says of itself"),
                              cl::cat(category)};
+  cl::opt<bool> times{"times",
+                      cl::desc("Print what compiling took, from attn ops on"),
+                      cl::cat(category)};
   cl::opt<bool> noCache{"no-cache", cl::desc("Run ptxas always"),
                         cl::cat(category)};
 };
@@ -198,13 +203,21 @@ int main(int argc, char **argv) {
   for (const std::string &target : targets) {
     NVVMArch arch = exitOnError(parseNVVMArch(target));
     for (mlir::OwningOpRef<mlir::ModuleOp> &module : modules) {
+      auto start = std::chrono::steady_clock::now();
+      auto elapsed = [&] {
+        return std::chrono::duration<double, std::milli>(
+                   std::chrono::steady_clock::now() - start)
+            .count();
+      };
       mlir::OwningOpRef<mlir::ModuleOp> lowered = lower(*module, arch);
       if (options.emit == "nvvm") {
         lowered->print(llvm::outs());
         continue;
       }
       std::vector<KernelRow> kernels = readFacts(*lowered);
+      double loweredAfter = elapsed();
       std::string ptx = exitOnError(compileToPTX(*lowered, arch));
+      double ptxAfter = elapsed();
       if (options.emit == "ptx") {
         llvm::outs() << ptx;
         continue;
@@ -214,7 +227,15 @@ int main(int argc, char **argv) {
         llvm::outs() << cubin.bytes;
         continue;
       }
+      double done = elapsed();
       good &= printTable(arch, ptx, cubin.report, kernels);
+      if (options.times)
+        llvm::outs() << llvm::formatv(
+            "{0} for {1}: {2:f0} ms (to NVVM {3:f0}, to PTX {4:f0}, ptxas "
+            "{5:f0}{6})\n",
+            kernels.front().name, arch.name(), done, loweredAfter,
+            ptxAfter - loweredAfter, done - ptxAfter,
+            cubin.cached ? ", cached" : "");
     }
   }
   return good ? 0 : 1;
