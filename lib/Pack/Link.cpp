@@ -70,12 +70,13 @@ llvm::Error attn::pack::linkShared(const Plan &plan, const Archive &archive,
                                         "--strip-all",
                                         "--version-script=" + script};
   for (const std::string &function : abiFunctions())
-    exports += "  " + prefix + function + ";\n";
+    exports += ("  " + llvm::Twine(prefix) + function + ";\n").str();
   for (const std::string &symbol : archive.plainExports) {
-    exports += "  " + symbol + ";\n";
+    exports += ("  " + llvm::Twine(symbol) + ";\n").str();
     if (!llvm::StringRef(symbol).starts_with("__"))
-      exports += "  " + prefix + symbol + ";\n";
-    arguments.push_back("--defsym=" + symbol + "=" + prefix + symbol);
+      exports += ("  " + llvm::Twine(prefix) + symbol + ";\n").str();
+    arguments.push_back(
+        ("--defsym=" + llvm::Twine(symbol) + "=" + prefix + symbol).str());
   }
   exports += "local: *; };\n";
   if (llvm::Error error = writeText(script, exports))
@@ -105,7 +106,8 @@ llvm::Error attn::pack::linkShared(const Plan &plan, const Archive &archive,
     return llvm::createStringError(linker +
                                    " failed: " + llvm::StringRef(error).trim());
   }
-  llvm::sys::fs::remove(script);
-  llvm::sys::fs::remove(log);
+  for (const std::string &path : {script, log})
+    if (std::error_code code = llvm::sys::fs::remove(path))
+      return llvm::createStringError(code, path);
   return llvm::Error::success();
 }

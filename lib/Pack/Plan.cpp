@@ -86,7 +86,8 @@ static std::string identifier(llvm::StringRef text) {
 /// A model's or a module's name: the file's, or for config.json its folder's.
 static std::string inputName(llvm::StringRef path) {
   llvm::SmallString<128> full = path;
-  llvm::sys::fs::make_absolute(full);
+  if (llvm::sys::fs::make_absolute(full))
+    full = path; // no current folder: the name as it is given
   llvm::sys::path::remove_dots(full, /*remove_dot_dot=*/true);
   if (llvm::sys::path::filename(full) == "config.json")
     llvm::sys::path::remove_filename(full);

@@ -60,17 +60,19 @@ static llvm::Error replaceFolder(llvm::StringRef made, llvm::StringRef folder) {
     if (std::error_code code = fs::rename(folder, old))
       return llvm::createStringError(code, "-o " + folder);
   if (std::error_code code = fs::rename(made, folder)) {
-    if (replaces)
-      fs::rename(old, folder);
+    if (replaces && fs::rename(old, folder))
+      return llvm::createStringError(code, "-o " + folder +
+                                               ": the old pack is at " + old);
     return llvm::createStringError(code, "-o " + folder);
   }
   if (replaces)
-    fs::remove_directories(old);
+    if (std::error_code code = fs::remove_directories(old))
+      return llvm::createStringError(code, "the old pack, at " + old);
   return llvm::Error::success();
 }
 
 llvm::Error attn::pack::writePack(const Plan &plan, const Options &options,
-                                  std::vector<Compiled> compiled,
+                                  llvm::ArrayRef<Compiled> compiled,
                                   llvm::StringRef folder) {
   auto linker = findLinker(options.linker);
   if (!linker)
@@ -78,7 +80,8 @@ llvm::Error attn::pack::writePack(const Plan &plan, const Options &options,
   if (llvm::Error error = checkFolder(folder))
     return error;
   llvm::SmallString<128> target = folder;
-  fs::make_absolute(target);
+  if (std::error_code code = fs::make_absolute(target))
+    return llvm::createStringError(code, "-o " + folder);
   llvm::sys::path::remove_dots(target, /*remove_dot_dot=*/true);
   llvm::StringRef parent = llvm::sys::path::parent_path(target);
   if (std::error_code code = fs::create_directories(parent))
@@ -86,7 +89,11 @@ llvm::Error attn::pack::writePack(const Plan &plan, const Options &options,
   llvm::SmallString<128> made;
   if (std::error_code code = fs::createUniqueDirectory(target, made))
     return llvm::createStringError(code, "-o " + folder);
-  auto clean = llvm::scope_exit([&] { fs::remove_directories(made); });
+  auto clean = llvm::scope_exit([&] {
+    // An error here hides behind the one that led here.
+    std::error_code ignored = fs::remove_directories(made);
+    (void)ignored;
+  });
   if (std::error_code code = fs::setPermissions(
           made, fs::all_read | fs::all_exe | fs::owner_write))
     return llvm::createStringError(code, made);

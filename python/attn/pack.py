@@ -17,9 +17,9 @@ class Pool:
         self.handle = pack.functions["pool_create"](threads)
 
     def __del__(self):
-        if getattr(self, "handle", 0):
+        if getattr(self, "handle", None):
             self._destroy(self.handle)
-            self.handle = 0
+            self.handle = None
 
 
 class Pack:
@@ -93,7 +93,7 @@ class Layer:
         arguments = [q, k, v, block_table, seq_lens, out, lse, None,
                      facts["scale"], facts["window"], facts["softcap"], sinks,
                      max(1, q.shape[0]), capacity, batch_invariant,
-                     self.pool.handle if self.pool else 0]
+                     self.pool.handle if self.pool else None]
         size = self.pack.functions["decode_workspace_size"](*arguments)
         arguments[7] = self._reserve(size)
         self.pack.functions["decode"](*arguments)
@@ -103,14 +103,14 @@ class Layer:
         """Writes rows of new tokens, [tokens, kv_heads, dim], into the cache;
         slot_mapping int64 [tokens]: block * page + row, -1: skip."""
         self.pack.functions["append"](k_new, v_new, slot_mapping, k, v,
-                                      self.pool.handle if self.pool else 0)
+                                      self.pool.handle if self.pool else None)
 
     def merge(self, partial_out, partial_lse, *, out, lse=None, sinks=None):
         """Merges attention states over disjoint tokens: partial_out float32
         [parts, batch, q_len, q_heads, v_dim], partial_lse [parts, ...]."""
         arguments = [partial_out, partial_lse, out, lse, sinks,
                      self.facts["kv_heads"], None,
-                     self.pool.handle if self.pool else 0]
+                     self.pool.handle if self.pool else None]
         size = self.pack.functions["merge_workspace_size"](*arguments)
         arguments[6] = self._reserve(size)
         self.pack.functions["merge"](*arguments)

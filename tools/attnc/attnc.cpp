@@ -66,8 +66,7 @@ int main(int argc, char **argv) {
       if (!unit.image.note.empty())
         llvm::errs() << "attnc: note: " << unit.unit << ": " << unit.image.note
                      << "\n";
-    exitOnError(
-        pack::writePack(plan, options, std::move(compiled), cli.output));
+    exitOnError(pack::writePack(plan, options, compiled, cli.output));
     if (!cli.quiet)
       llvm::errs() << llvm::formatv(
           "{0}: {1} kernels in {2:f1} s\n", cli.output, count,

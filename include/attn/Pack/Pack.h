@@ -45,7 +45,8 @@ llvm::Expected<std::vector<Compiled>> compileUnits(const Plan &plan,
 /// all; one that is there is replaced if it is a pack, and else refused.
 /// The same inputs give the same bytes.
 llvm::Error writePack(const Plan &plan, const Options &options,
-                      std::vector<Compiled> compiled, llvm::StringRef folder);
+                      llvm::ArrayRef<Compiled> compiled,
+                      llvm::StringRef folder);
 
 /// Why writePack would refuse `folder`, before the time for compiling is spent.
 llvm::Error checkFolder(llvm::StringRef folder);

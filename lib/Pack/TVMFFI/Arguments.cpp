@@ -14,7 +14,8 @@ using namespace attn::tvmffi;
 
 // Weak: a pack opened by others than TVM-FFI has no use for it.
 extern "C" __attribute__((weak, visibility("default"))) void
-TVMFFIErrorSetRaisedFromCStr(const char *kind, const char *message);
+TVMFFIErrorSetRaisedFromCStr( // NOLINT(readability-identifier-naming): theirs
+    const char *kind, const char *message);
 
 Arguments::Arguments(const Any *args, int32_t count, int32_t expected)
     : args(args) {
@@ -139,4 +140,11 @@ double Arguments::real(int index, const char *name) {
       !require(args[index].type == kFloat, "%s: a float is expected", name))
     return 0;
   return args[index].real;
+}
+
+void *Arguments::pointer(int index, const char *name) {
+  if (!good || args[index].type == kNone ||
+      !require(args[index].type == kPointer, "%s: a pointer is expected", name))
+    return nullptr;
+  return args[index].pointer;
 }

@@ -32,6 +32,7 @@ enum Type : int32_t {
   kInt = 1,
   kBool = 2,
   kFloat = 3,
+  kPointer = 4,  ///< opaque
   kDLTensor = 7, ///< pointer to a DLTensor
   kTensor = 70   ///< pointer to an object: a header, then a DLTensor
 };
@@ -80,6 +81,8 @@ public:
                        uint8_t bits);
   int64_t integer(int index, const char *name);
   double real(int index, const char *name);
+  /// Null for none.
+  void *pointer(int index, const char *name);
 
   /// Complains, if nothing is wrong so far, unless `holds`.
   bool require(bool holds, const char *format, ...)

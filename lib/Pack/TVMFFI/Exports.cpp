@@ -51,7 +51,7 @@ int finish(const Arguments &arguments, Any *result) {
 }
 
 attn_pool *poolOf(Arguments &arguments, int index) {
-  return reinterpret_cast<attn_pool *>(arguments.integer(index, "pool"));
+  return static_cast<attn_pool *>(arguments.pointer(index, "pool"));
 }
 
 /// decode's arguments: q, k, v, block_table, seq_lens, out, lse, workspace,
@@ -206,7 +206,11 @@ ATTN_TVM_EXPORT(pool_create) {
   attn_pool *pool = nullptr;
   if (a.require(threads >= 1 && threads <= 4096, "threads: 1 to 4096"))
     a.require(attn_pool_create(static_cast<int32_t>(threads), &pool));
-  return finish(a, result, reinterpret_cast<int64_t>(pool));
+  if (!a.ok())
+    return -1;
+  *result = {kPointer, 0, {}};
+  result->pointer = pool;
+  return 0;
 }
 
 ATTN_TVM_EXPORT(pool_destroy) {

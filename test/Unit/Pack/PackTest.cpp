@@ -64,7 +64,7 @@ protected:
         compileUnits(*plan, options, CPUOutput::Object,
                      [](unsigned, unsigned, const Compiled &, double) {});
     ASSERT_TRUE(bool(compiled)) << llvm::toString(compiled.takeError());
-    llvm::Error error = writePack(*plan, options, std::move(*compiled), *path);
+    llvm::Error error = writePack(*plan, options, *compiled, *path);
     seconds = processorSeconds() - start;
     ASSERT_FALSE(bool(error)) << llvm::toString(std::move(error));
   }
