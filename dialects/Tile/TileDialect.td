@@ -173,4 +173,26 @@ def Tile_TileType : TypeDef<Tile_Dialect, "Tile"> {
   let genVerifyDecl = 1;
 }
 
+def Tile_ProjectionScheduleAttr : Tile_Attr<"ProjectionSchedule", "projection_schedule"> {
+  let summary = "How a CPU runs a projection";
+  let description = [{
+    - `engine`: `fma`, or `amx` for more than `few_rows` rows;
+    - `vector`: f32 lanes of a vector register, 8 or 16;
+    - `few_rows`: up to so many rows a call is a stream of weights, and vector
+      FMA keeps pace with memory;
+    - `prefetch`: bytes that the weights are fetched ahead, 0: not.
+
+    Constraints: (J1) vector is 8 or 16, and 16 for amx; (J2) engine is fma or
+    amx; (J3) few_rows and prefetch are not negative.
+
+    ```mlir
+    #tile.projection_schedule<engine = amx, vector = 16, few_rows = 4, prefetch = 512>
+    ```
+  }];
+  let parameters = (ins EnumParameter<Tile_Engine>:$engine, "int64_t":$vector,
+                        "int64_t":$few_rows, "int64_t":$prefetch);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif // TILE_DIALECT_TD

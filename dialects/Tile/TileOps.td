@@ -27,7 +27,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
     `schedule` (for a CPU) or `gpu_schedule` is written by a select pass; lowering
     without one is an error.
     `combine` marks the kernel that merges partial states instead of streaming
-    the cache.
+    the cache. With `wide_output` the output leaves in f32, for a kernel behind
+    this one.
 
     Constraints: (N1) group and q_len positive; (N2) element types bf16, f16 or
     f32 in `cache`.
@@ -47,7 +48,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
       OptionalAttr<Tile_GPUScheduleAttr>:$gpu_schedule,
       UnitAttr:$combine, DefaultValuedAttr<F32Attr, "1.0f">:$scale,
       DefaultValuedAttr<F32Attr, "0.0f">:$softcap, DefaultValuedAttr<I64Attr, "0">:$window,
-      UnitAttr:$causal, UnitAttr:$sinks, UnitAttr:$score_mod);
+      UnitAttr:$causal, UnitAttr:$sinks, UnitAttr:$score_mod,
+      UnitAttr:$wide_output);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;
@@ -371,6 +373,35 @@ def Tile_StoreOp : Tile_Op<"store", []> {
   }];
   let arguments = (ins Tile_TileType:$out, Tile_TileType:$lse);
   let assemblyFormat = "$out `,` $lse attr-dict `:` type($out) `,` type($lse)";
+}
+
+def Tile_ProjectionOp : Tile_Op<"projection", [Symbol]> {
+  let summary = "A kernel that multiplies each head's rows by its matrix";
+  let description = [{
+    `out[row, h, n] = sum_k in[row, h, k] * weight[h, k, n]`, accumulated in f32
+    and rounded to `element`: the two projections around absorbed latent
+    attention and, with one input for all heads, the decompression of latent
+    rows. Rows and strides are run-time values; a work item has some rows of
+    some heads. The kernel has no body, since nothing but the product happens.
+    With `wide_input` the input is f32, as a kernel with `wide_output` leaves it;
+    engine amx multiplies it as the sum of two numbers of 16 bits.
+
+    Constraints: (Y1) heads, k and n are positive; (Y2) element is bf16, f16 or
+    f32; (Y3) engine amx multiplies bf16 only, k and n multiples of 32.
+
+    Example (test/Conversion/TileToCPU/projection.mlir):
+    ```mlir
+    tile.projection @query {heads = 128 : i64, k = 128 : i64, n = 512 : i64,
+        element = bf16, schedule = #tile.projection_schedule<engine = amx,
+        vector = 16, few_rows = 4, prefetch = 512>}
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$k,
+      I64Attr:$n, TypeAttr:$element,
+      OptionalAttr<Tile_ProjectionScheduleAttr>:$schedule,
+      UnitAttr:$wide_input);
+  let assemblyFormat = "$sym_name attr-dict";
+  let hasVerifier = 1;
 }
 
 #endif // TILE_OPS_TD

@@ -22,36 +22,53 @@ static const llvm::fltSemantics &formatOf(int32_t dtype) {
                              : llvm::APFloat::IEEEsingle();
 }
 
-llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
-                                      const Problem &problem) {
-  llvm::SmallVector<interp::Value> arguments = problem.interpreterArguments();
+/// The oracle without its yardstick.
+static llvm::Error interpretExactly(mlir::func::FuncOp func,
+                                    llvm::ArrayRef<interp::Value> arguments,
+                                    interp::Tensor &output,
+                                    interp::Tensor &lse) {
   auto exact = interp::interpret(func, arguments);
   if (!exact)
     return exact.takeError();
-  Oracle oracle;
-  oracle.output = std::get<interp::Tensor>((*exact)[0]);
+  output = std::get<interp::Tensor>((*exact)[0]);
   if (exact->size() > 1)
-    oracle.lse = std::get<interp::Tensor>((*exact)[1]);
-  int64_t width = problem.shape().v_dim;
-  oracle.rows.resize(oracle.output.data.size() / width);
-  for (size_t i = 0; i < oracle.output.data.size(); ++i) {
-    double &largest = oracle.rows[i / width].largest;
-    largest = std::max(largest, std::fabs(oracle.output.data[i]));
+    lse = std::get<interp::Tensor>((*exact)[1]);
+  return llvm::Error::success();
+}
+
+/// `low` holds the outputs before they are rounded.
+void Oracle::setYardstick(const interp::Tensor &low) {
+  const llvm::fltSemantics &format = formatOf(dtype);
+  int64_t width = output.shape.back();
+  rows.assign(output.data.size() / width, {});
+  for (size_t i = 0; i < output.data.size(); ++i) {
+    Row &row = rows[i / width];
+    row.largest = std::max(row.largest, std::fabs(output.data[i]));
+    if (dtype != ATTN_F32)
+      row.yardstick = std::max(
+          row.yardstick,
+          std::fabs(interp::roundTo(format, low.data[i]) - output.data[i]));
   }
-  if (problem.shape().dtype == ATTN_F32)
+}
+
+llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
+                                      const Problem &problem) {
+  llvm::SmallVector<interp::Value> arguments = problem.interpreterArguments();
+  Oracle oracle;
+  oracle.dtype = problem.shape().dtype;
+  if (llvm::Error error =
+          interpretExactly(func, arguments, oracle.output, oracle.lse))
+    return std::move(error);
+  if (oracle.dtype == ATTN_F32) {
+    oracle.setYardstick(oracle.output);
     return oracle;
-  const llvm::fltSemantics &format = formatOf(problem.shape().dtype);
+  }
+  const llvm::fltSemantics &format = formatOf(oracle.dtype);
   auto rounded = interp::interpret(
       func, arguments, [&](double w) { return interp::roundTo(format, w); });
   if (!rounded)
     return rounded.takeError();
-  const auto &low = std::get<interp::Tensor>((*rounded)[0]);
-  for (size_t i = 0; i < low.data.size(); ++i) {
-    double &yardstick = oracle.rows[i / width].yardstick;
-    yardstick =
-        std::max(yardstick, std::fabs(interp::roundTo(format, low.data[i]) -
-                                      oracle.output.data[i]));
-  }
+  oracle.setYardstick(std::get<interp::Tensor>((*rounded)[0]));
   return oracle;
 }
 
@@ -63,22 +80,48 @@ double Oracle::getLimit(int64_t row, int32_t dtype) const {
   return std::max(2 * r.yardstick, std::ldexp(r.largest, 1 - precision));
 }
 
-CheckResult Oracle::check(Problem &problem) const {
-  CheckResult result;
+llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
+                                      mlir::func::FuncOp lowered,
+                                      llvm::ArrayRef<interp::Value> arguments,
+                                      int32_t dtype) {
+  Oracle oracle;
+  oracle.dtype = dtype;
+  if (llvm::Error error =
+          interpretExactly(func, arguments, oracle.output, oracle.lse))
+    return std::move(error);
+  const llvm::fltSemantics &format = formatOf(dtype);
+  auto rounded = interp::interpret(
+      lowered, arguments, [&](double w) { return interp::roundTo(format, w); },
+      /*roundResults=*/true);
+  if (!rounded)
+    return rounded.takeError();
+  oracle.setYardstick(std::get<interp::Tensor>((*rounded)[0]));
+  return oracle;
+}
+
+CheckResult Oracle::check(const Problem &problem) const {
+  return check([&](size_t i) { return problem.element(problem.out.data(), i); },
+               problem.lse.data());
+}
+
+CheckResult Oracle::check(llvm::function_ref<double(size_t)> result,
+                          const float *logSumExp) const {
+  CheckResult check;
+  int64_t width = output.shape.back();
   double dot = 0, outNorm = 0, oracleNorm = 0;
   auto fail = [&](const llvm::Twine &message) {
-    if (result.failure.empty())
-      result.failure = message.str();
+    if (check.failure.empty())
+      check.failure = message.str();
   };
   for (size_t i = 0; i < output.data.size(); ++i) {
-    double got = problem.element(problem.out.data(), i), want = output.data[i];
+    double got = result(i), want = output.data[i];
     if (std::isnan(got))
       fail("out[" + llvm::Twine(i) + "] is NaN");
     double error = std::fabs(got - want);
-    double limit = getLimit(i / problem.shape().v_dim, problem.shape().dtype);
-    result.maxError = std::max(result.maxError, error);
+    double limit = getLimit(i / width, dtype);
+    check.maxError = std::max(check.maxError, error);
     if (error > 0)
-      result.share = std::max(result.share, error / limit);
+      check.share = std::max(check.share, error / limit);
     if (!(error <= limit))
       fail(llvm::formatv("out[{0}] is off by {1:e2}, may be {2:e2}", i, error,
                          limit)
@@ -88,20 +131,20 @@ CheckResult Oracle::check(Problem &problem) const {
     oracleNorm += want * want;
   }
   if (outNorm > 0 && oracleNorm > 0)
-    result.cosine = std::max(0.0, 1 - dot / std::sqrt(outNorm * oracleNorm));
-  if (!(result.cosine <= 5e-6))
-    fail(llvm::formatv("1 - cos is {0:e2}", result.cosine).str());
+    check.cosine = std::max(0.0, 1 - dot / std::sqrt(outNorm * oracleNorm));
+  if (!(check.cosine <= 5e-6))
+    fail(llvm::formatv("1 - cos is {0:e2}", check.cosine).str());
   for (size_t i = 0; i < lse.data.size(); ++i) {
-    double got = problem.lse[i], want = lse.data[i];
+    double got = logSumExp[i], want = lse.data[i];
     if (std::isinf(want)) {
       if (got != want)
         fail("lse[" + llvm::Twine(i) + "] must be -inf");
       continue;
     }
     double error = std::fabs(got - want);
-    result.maxLseError = std::max(result.maxLseError, error);
+    check.maxLseError = std::max(check.maxLseError, error);
     if (!(error <= 2e-5 + 1e-6 * std::fabs(want)))
       fail(llvm::formatv("lse[{0}] is off by {1:e2}", i, error).str());
   }
-  return result;
+  return check;
 }

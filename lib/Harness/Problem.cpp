@@ -67,9 +67,6 @@ Problem::create(AttendOp op, const ProblemOptions &options) {
   if (!cache)
     return llvm::createStringError("attn.attend reads key tensors; only "
                                    "attention over a cache runs");
-  if (op.hasUpProjections())
-    return llvm::createStringError("attn.attend brings its up-projections "
-                                   "along, for which there is no input here");
   std::unique_ptr<Problem> problem(new Problem);
   Problem &p = *problem;
   p.options = options;

@@ -73,14 +73,18 @@ Session::~Session() {
   attn_library_close(library);
 }
 
+void Session::ensureWorkspace(uint64_t bytes) {
+  if (workspace.size() < bytes)
+    workspace = bench::Buffer(bytes);
+}
+
 llvm::Error Session::prepare(attn_decode_params &params) {
   params.pool = pool;
   uint64_t needed = 0;
   if (llvm::Error error =
           toError(attn_decode_workspace_size(library, &params, &needed)))
     return error;
-  if (workspace.size() < needed)
-    workspace = bench::Buffer(needed);
+  ensureWorkspace(needed);
   params.workspace = workspace.data();
   params.workspace_bytes = workspace.size();
   return llvm::Error::success();
@@ -88,4 +92,22 @@ llvm::Error Session::prepare(attn_decode_params &params) {
 
 llvm::Error Session::decode(const attn_decode_params &params) {
   return toError(attn_decode(library, &params));
+}
+
+llvm::Error Session::prepare(attn_mla_params &params,
+                             attn_decode_params &attention) {
+  params.decode = &attention;
+  attention.pool = pool;
+  uint64_t needed = 0;
+  if (llvm::Error error =
+          toError(attn_mla_workspace_size(library, &params, &needed)))
+    return error;
+  ensureWorkspace(needed);
+  params.workspace = workspace.data();
+  params.workspace_bytes = workspace.size();
+  return llvm::Error::success();
+}
+
+llvm::Error Session::decode(const attn_mla_params &params) {
+  return toError(attn_mla_decode(library, &params));
 }

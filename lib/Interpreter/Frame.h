@@ -44,6 +44,8 @@ public:
 
   /// AttendParams::roundWeight of every attend.
   std::function<double(double)> roundWeight;
+  /// Round each value to the element type of what it is bound to.
+  bool roundResults = false;
 
 private:
   llvm::DenseMap<mlir::Value, Value> values;

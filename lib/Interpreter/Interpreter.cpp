@@ -8,6 +8,7 @@
 #include "attn/Interpreter/Interpreter.h"
 #include "Frame.h"
 #include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Interpreter/Rounding.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -93,6 +94,8 @@ Error Frame::bind(Operation *op, mlir::Value target, interp::Value value) {
         << "a value does not fit " << target.getType() << ": " << *reason;
     return errorAt(op, text);
   }
+  if (roundResults && !isa<AttendOp>(op))
+    roundTo(getElementTypeOrSelf(target.getType()), value);
   values.insert_or_assign(target, std::move(value));
   return Error::success();
 }
@@ -171,7 +174,8 @@ static Error executeBlock(Block &block, Frame &frame) {
 
 llvm::Expected<SmallVector<interp::Value>>
 interp::interpret(func::FuncOp func, ArrayRef<interp::Value> args,
-                  std::function<double(double)> roundWeight) {
+                  std::function<double(double)> roundWeight,
+                  bool roundResults) {
   if (!func.getBody().hasOneBlock())
     return errorAt(func, "needs a body of one block");
   if (args.size() != func.getNumArguments())
@@ -179,6 +183,7 @@ interp::interpret(func::FuncOp func, ArrayRef<interp::Value> args,
                              " arguments, got " + Twine(args.size()));
   Frame frame;
   frame.roundWeight = std::move(roundWeight);
+  frame.roundResults = roundResults;
   for (auto [target, value] : llvm::zip(func.getArguments(), args))
     if (Error error = frame.bind(func, target, value))
       return error;

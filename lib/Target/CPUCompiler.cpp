@@ -140,9 +140,14 @@ static llvm::Expected<CPUKernels> compile(mlir::ModuleOp module,
                                    : options.level;
   CPUKernels result;
   result.kernels = collectKernels(module, level, !pipeline.emulate.empty());
-  if (result.kernels.empty())
-    return makeError(
-        "the module holds no kernel: no attn.attend or attn.merge");
+  std::vector<CPUProjection> projections =
+      collectProjections(module, level, !pipeline.emulate.empty());
+  if (result.kernels.empty() && projections.empty())
+    return makeError("the module holds no kernel: no attn.attend, attn.merge "
+                     "or attn.project");
+  if (!withTable && !projections.empty())
+    return makeError("projections ('" + projections.front().name +
+                     "') have no place in a pack yet");
   mlir::registerBuiltinDialectTranslation(*module->getContext());
   mlir::registerLLVMDialectTranslation(*module->getContext());
   llvm::LLVMContext context;
@@ -151,7 +156,7 @@ static llvm::Expected<CPUKernels> compile(mlir::ModuleOp module,
   if (!llvmModule)
     return makeError("translation to LLVM IR failed (see the diagnostics)");
   if (withTable)
-    addKernelTable(*llvmModule, result.kernels);
+    addKernelTable(*llvmModule, result.kernels, projections);
   finishKernels(*llvmModule, result.kernels, level, withTable);
 
   auto machine = createTargetMachine(level);

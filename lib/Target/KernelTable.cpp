@@ -107,7 +107,8 @@ std::vector<CPUKernel> attn::collectKernels(mlir::ModuleOp module,
 }
 
 void attn::addKernelTable(llvm::Module &module,
-                          llvm::ArrayRef<CPUKernel> kernels) {
+                          llvm::ArrayRef<CPUKernel> kernels,
+                          llvm::ArrayRef<CPUProjection> projections) {
   llvm::LLVMContext &ctx = module.getContext();
   llvm::IRBuilder<> b(ctx);
   llvm::Type *i32 = b.getInt32Ty(), *i64 = b.getInt64Ty();
@@ -147,27 +148,30 @@ void attn::addKernelTable(llvm::Module &module,
     descs.push_back(llvm::ConstantStruct::get(descType, values));
   }
   addTableGetter(module, ATTN_PACK_TABLE_SYMBOL, ATTN_KERNEL_ABI_VERSION,
-                 descType, descs);
+                 descType, descs,
+                 {addProjectionDescs(module, projections),
+                  b.getInt32(projections.size()), b.getInt32(0)});
 }
 
 void attn::addTableGetter(llvm::Module &module, llvm::StringRef name,
                           uint32_t version, llvm::StructType *descType,
-                          llvm::ArrayRef<llvm::Constant *> descs) {
+                          llvm::ArrayRef<llvm::Constant *> descs,
+                          llvm::ArrayRef<llvm::Constant *> more) {
   llvm::LLVMContext &ctx = module.getContext();
   llvm::IRBuilder<> b(ctx);
-  llvm::Type *i32 = b.getInt32Ty(), *ptr = b.getPtrTy();
+  llvm::Type *ptr = b.getPtrTy();
   auto *arrayType = llvm::ArrayType::get(descType, descs.size());
   auto *array = new llvm::GlobalVariable(
       module, arrayType, /*isConstant=*/true,
       llvm::GlobalValue::InternalLinkage,
       llvm::ConstantArray::get(arrayType, descs), "attn.kernels");
-  auto *tableType = llvm::StructType::get(ctx, {i32, i32, ptr});
+  llvm::SmallVector<llvm::Constant *> fields = {
+      b.getInt32(version), b.getInt32(descs.size()), array};
+  llvm::append_range(fields, more);
+  llvm::Constant *value = llvm::ConstantStruct::getAnon(ctx, fields);
   auto *table = new llvm::GlobalVariable(
-      module, tableType, /*isConstant=*/true,
-      llvm::GlobalValue::InternalLinkage,
-      llvm::ConstantStruct::get(
-          tableType, {b.getInt32(version), b.getInt32(descs.size()), array}),
-      "attn.table");
+      module, value->getType(), /*isConstant=*/true,
+      llvm::GlobalValue::InternalLinkage, value, "attn.table");
   auto *getter =
       llvm::Function::Create(llvm::FunctionType::get(ptr, /*isVarArg=*/false),
                              llvm::GlobalValue::ExternalLinkage, name, module);

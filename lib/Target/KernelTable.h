@@ -20,15 +20,33 @@ namespace attn {
 std::vector<CPUKernel> collectKernels(mlir::ModuleOp module, CPULevel level,
                                       bool emulated);
 
-/// Adds constant descriptors of `kernels` and the function attn_pack_table that
-/// returns them. A function that the module lacks is declared, hidden.
-void addKernelTable(llvm::Module &module, llvm::ArrayRef<CPUKernel> kernels);
+/// A projection of a module: facts, whose pointers are null, and its function.
+struct CPUProjection {
+  attn_project_desc facts;
+  std::string name;
+};
 
-/// Adds the constant table {version, number of descriptors, descriptors} and
-/// the function `getter` that returns it.
+/// The projections of a module lowered by convert-tile-to-cpu.
+std::vector<CPUProjection> collectProjections(mlir::ModuleOp module,
+                                              CPULevel level, bool emulated);
+
+/// Adds constant descriptors of `projections`, whose functions become internal;
+/// null if there are none.
+llvm::Constant *addProjectionDescs(llvm::Module &module,
+                                   llvm::ArrayRef<CPUProjection> projections);
+
+/// Adds constant descriptors of `kernels` and `projections` and the function
+/// attn_pack_table that returns them. A function of `kernels` that the module
+/// lacks is declared, hidden.
+void addKernelTable(llvm::Module &module, llvm::ArrayRef<CPUKernel> kernels,
+                    llvm::ArrayRef<CPUProjection> projections = {});
+
+/// Adds the constant table {version, number of descriptors, descriptors, more
+/// fields} and the function `getter` that returns it.
 void addTableGetter(llvm::Module &module, llvm::StringRef getter,
                     uint32_t version, llvm::StructType *descType,
-                    llvm::ArrayRef<llvm::Constant *> descs);
+                    llvm::ArrayRef<llvm::Constant *> descs,
+                    llvm::ArrayRef<llvm::Constant *> more = {});
 
 /// The object of a module that holds data and getters only.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>

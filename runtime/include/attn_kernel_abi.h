@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define ATTN_KERNEL_ABI_VERSION 2
+#define ATTN_KERNEL_ABI_VERSION 3
 
 /** Element types of query, cache and output. */
 enum attn_dtype { ATTN_BF16 = 0, ATTN_F16 = 1, ATTN_F32 = 2 };
@@ -109,7 +109,8 @@ enum attn_kernel_flags {
   ATTN_KERNEL_SINKS = 1u << 1,     /**< reads attn_kernel_args::sinks */
   ATTN_KERNEL_V_IN_K = 1u << 2,    /**< V is the first v_dim elements of K */
   ATTN_KERNEL_SCORE_MOD = 1u << 3, /**< a custom score region is compiled in */
-  ATTN_KERNEL_EMULATED = 1u << 4   /**< calls the x86 emulation library */
+  ATTN_KERNEL_EMULATED = 1u << 4,  /**< calls the x86 emulation library */
+  ATTN_KERNEL_OUT_F32 = 1u << 6    /**< out is f32, whatever dtype is */
 };
 
 /** Compile-time facts of one kernel. */
@@ -133,11 +134,52 @@ typedef struct attn_kernel_desc {
   attn_combine_fn combine;
 } attn_kernel_desc;
 
+/** Arguments common to all work items of one projection,
+    out[b, t, h, :] = in[b, t, h, :] weight[h]. Read only. */
+typedef struct attn_project_args {
+  const void *in; /**< [batch, tokens, heads, k_dim] at the strides below; a
+                       head stride of 0 gives all heads one input */
+  int64_t in_stride_batch, in_stride_token, in_stride_head;
+  const void *weight; /**< [heads, k_dim, n_dim], contiguous */
+  void *out;          /**< [batch, tokens, heads, n_dim] at the strides below */
+  int64_t out_stride_batch, out_stride_token, out_stride_head;
+} attn_project_args;
+
+/** Most tokens of one item. */
+#define ATTN_PROJECT_TOKENS 256
+
+/** One piece of work: some tokens of one batch entry, for some heads. */
+typedef struct attn_project_item {
+  int64_t batch;
+  int64_t token_begin, token_end; /**< [begin, end) */
+  int64_t head_begin, head_end;   /**< [begin, end) */
+} attn_project_item;
+
+/** As attn_kernel_fn. */
+typedef void (*attn_project_fn)(const attn_project_args *,
+                                const attn_project_item *, void *scratch);
+
+/** Compile-time facts of one projection. */
+typedef struct attn_project_desc {
+  uint32_t struct_size; /**< sizeof(attn_project_desc) */
+  uint32_t flags;       /**< ATTN_KERNEL_EMULATED, or 0 */
+  const char *name;
+  int32_t isa;      /**< attn_isa the code needs */
+  int32_t dtype;    /**< attn_dtype of weight and output; sums are f32 */
+  int32_t in_dtype; /**< attn_dtype of the input: dtype, or f32 */
+  int32_t heads, k_dim, n_dim;
+  int64_t scratch_bytes; /**< per thread */
+  attn_project_fn kernel;
+} attn_project_desc;
+
 /** What a pack or a JIT session hands the runtime. */
 typedef struct attn_kernel_table {
   uint32_t abi_version; /**< ATTN_KERNEL_ABI_VERSION */
   uint32_t num_kernels;
   const attn_kernel_desc *kernels;
+  const attn_project_desc *projections; /**< null if num_projections is 0 */
+  uint32_t num_projections;
+  uint32_t reserved; /**< 0 */
 } attn_kernel_table;
 
 /** Symbol that a pack's shared library exports:

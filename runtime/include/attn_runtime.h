@@ -205,6 +205,13 @@ ATTN_API attn_status attn_library_kernel_json(const attn_library *lib,
                                               uint32_t index, char *text,
                                               size_t capacity, size_t *length);
 
+/** Number of projection kernels; 0 for null. */
+ATTN_API uint32_t attn_library_num_projections(const attn_library *lib);
+
+/** Facts of one projection kernel; null if there is no such kernel. */
+ATTN_API const attn_project_desc *
+attn_library_projection(const attn_library *lib, uint32_t index);
+
 /*===--- Devices ----------------------------------------------------------===*/
 
 /** Where a call runs, and where all its tensors lie. */
@@ -249,7 +256,10 @@ enum attn_flags {
       bits whatever else is in the batch and however many threads run. */
   ATTN_FLAG_BATCH_INVARIANT = 1u << 4,
   /** Allow kernels that call the x86 emulation library: right, but slow. */
-  ATTN_FLAG_ALLOW_EMULATED = 1u << 5
+  ATTN_FLAG_ALLOW_EMULATED = 1u << 5,
+  /** out is f32, whatever dtype is: for kernels that are followed by another,
+      as attn_mla_decode's is. */
+  ATTN_FLAG_OUT_F32 = 1u << 6
 };
 
 /** One decode step of one layer. Zero-initialise, set struct_size, then fill.
@@ -369,7 +379,8 @@ enum attn_reason_code {
   ATTN_REASON_EMULATED = 19,    /**< needs ATTN_FLAG_ALLOW_EMULATED */
   ATTN_REASON_MERGE_ONLY = 20,  /**< an attn.merge: for attn_merge alone */
   ATTN_REASON_DEVICE = 21,      /**< runs on another device */
-  ATTN_REASON_INDEX_TYPE = 22   /**< GPU kernels read int32 indices */
+  ATTN_REASON_INDEX_TYPE = 22,  /**< GPU kernels read int32 indices */
+  ATTN_REASON_OUT_F32 = 23      /**< out in f32, or not */
 };
 
 typedef struct attn_reason {
@@ -525,6 +536,45 @@ typedef struct attn_project_params {
     SHAPE, MISALIGNED, STRIDE, DEVICE, UNSUPPORTED, CPU_FEATURE (below AVX2 +
     FMA + F16C, or below `isa`). */
 ATTN_API attn_status attn_project(const attn_project_params *params);
+
+/*===--- Latent attention -------------------------------------------------===*/
+
+/** MLA's absorbed attention from the query to the output in one call on one
+    pool: q_nope W_UK, attention over the latent cache, and the result times
+    W_UV, by the kernels of a pack that attn.attend with `form = absorbed` was
+    compiled to. Zero-initialise, set struct_size, then fill. */
+typedef struct attn_mla_params {
+  uint32_t struct_size; /**< sizeof(attn_mla_params) */
+  uint32_t flags;       /**< 0 */
+  /** The attention: facts (with ATTN_FLAG_V_IN_K; k_dim = rank + rope, v_dim =
+      rank), capacities, cache, lengths, lse, pool. Its q, out, their strides
+      and its workspace are not read: the call has its own, and its out is f32
+      (ATTN_FLAG_OUT_F32 need not be set). */
+  const attn_decode_params *decode;
+  int32_t nope;       /**< fact: width of q_nope, >= 1 */
+  int32_t v;          /**< fact: width of out, >= 1 */
+  const void *q_nope; /**< [batch, q_len, q_heads, nope] */
+  int64_t q_nope_stride_batch, q_nope_stride_token, q_nope_stride_head;
+  const void *q_rope; /**< [batch, q_len, q_heads, k_dim - v_dim], after RoPE;
+                           not read where that width is 0 */
+  int64_t q_rope_stride_batch, q_rope_stride_token, q_rope_stride_head;
+  const void *w_uk; /**< [q_heads, nope, rank], contiguous */
+  const void *w_uv; /**< [q_heads, rank, v], contiguous */
+  void *out;        /**< [batch, q_len, q_heads, v] */
+  int64_t out_stride_batch, out_stride_token, out_stride_head;
+  void *workspace;          /**< 64-byte aligned */
+  uint64_t workspace_bytes; /**< >= attn_mla_workspace_size */
+} attn_mla_params;
+
+/** Bytes of workspace for the facts, capacities and pool of `params`. */
+ATTN_API attn_status attn_mla_workspace_size(const attn_library *lib,
+                                             const attn_mla_params *params,
+                                             uint64_t *bytes);
+
+/** Writes out, and decode->lse where given. Errors: as attn_decode, and
+    UNSUPPORTED where the library lacks one of the two projections. */
+ATTN_API attn_status attn_mla_decode(const attn_library *lib,
+                                     const attn_mla_params *params);
 
 #ifdef __cplusplus
 } /* extern "C" */

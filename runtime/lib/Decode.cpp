@@ -5,49 +5,21 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Decode.h"
+
 #include "Check.h"
 #include "Library.h"
 #include "Select.h"
-#include "ThreadPool.h"
 #include "Validate.h"
-#include "Workspace.h"
 #include "gpu/GpuDecode.h"
 
 #include <cinttypes>
 
 using namespace attn::runtime;
 
-namespace {
-
-/// A checked call, ready to run.
-struct DecodeJob {
-  const attn_kernel_desc *desc;
-  attn_kernel_args args;
-  Plan plan;
-  int64_t threads;
-  char *scratch;
-  uint64_t scratchStride;
-  /// What to narrow before the kernels run: [idsBegin, idsEnd) of `wideIds`.
-  const int64_t *wideIds;
-  int32_t *ids;
-  int64_t idsBegin, idsEnd;
-
-  void *getScratch(int32_t thread) const {
-    return scratch + uint64_t(thread) * scratchStride;
-  }
-};
-
-/// What sizing and running a call begin with.
-struct Selection {
-  const attn_kernel_desc *desc;
-  PlanShape shape;
-  WorkspaceLayout layout;
-};
-
-} // namespace
-
-static attn_status select(const attn_library *lib, const attn_decode_params &p,
-                          Selection &selection) {
+attn_status attn::runtime::selectDecode(const attn_library *lib,
+                                        const attn_decode_params &p,
+                                        Selection &selection) {
   ATTN_TRY(selectKernel(*lib->table, p, attn_cpu_isa(), selection.desc));
   selection.shape = getPlanShape(*selection.desc, p);
   return layOutWorkspace(*selection.desc, p, selection.shape, selection.layout);
@@ -116,33 +88,53 @@ attn_status attn_decode_workspace_size(const attn_library *lib,
   if (lib->gpu)
     return gpu::getWorkspaceSize(*lib, p, *bytes);
   Selection selection;
-  ATTN_TRY(select(lib, p, selection));
+  ATTN_TRY(selectDecode(lib, p, selection));
   *bytes = selection.layout.total;
   return ATTN_OK;
+}
+
+attn_status attn::runtime::checkBatch(const attn_decode_params &p) {
+  ATTN_TRY(checkCount("batch", p.batch, 0));
+  if (p.batch > p.max_batch)
+    return fail(ATTN_ERROR_BATCH_CAPACITY,
+                "batch %" PRId64 " is over max_batch %" PRId64, p.batch,
+                p.max_batch);
+  return ATTN_OK;
+}
+
+attn_status attn::runtime::prepareDecode(const attn_decode_params &p,
+                                         const Selection &selection,
+                                         DecodeJob &job) {
+  ATTN_TRY(checkTensors(p));
+  ATTN_TRY(checkLengthsAndBlocks(p, selection.shape));
+  ATTN_TRY(
+      checkWorkspace(p.workspace, p.workspace_bytes, selection.layout.total));
+  job = makeJob(p, selection);
+  makePlan(selection.shape, getBatch(p, job.ids), job.plan);
+  return ATTN_OK;
+}
+
+void attn::runtime::runDecode(DecodeJob &job, PoolSession &session) {
+  if (job.wideIds)
+    session.run(narrowIds, &job);
+  session.run(runKernels, &job);
+  if (job.plan.numCombines)
+    session.run(runCombines, &job);
 }
 
 attn_status attn_decode(const attn_library *lib,
                         const attn_decode_params *params) {
   attn_decode_params p;
   ATTN_TRY(readFacts(lib, params, p));
-  ATTN_TRY(checkCount("batch", p.batch, 0));
-  if (p.batch > p.max_batch)
-    return fail(ATTN_ERROR_BATCH_CAPACITY,
-                "batch %" PRId64 " is over max_batch %" PRId64, p.batch,
-                p.max_batch);
+  ATTN_TRY(checkBatch(p));
   if (lib->gpu)
     return gpu::decode(*lib, p);
   Selection selection;
-  ATTN_TRY(select(lib, p, selection));
+  ATTN_TRY(selectDecode(lib, p, selection));
   if (p.batch == 0)
     return ATTN_OK;
-  ATTN_TRY(checkTensors(p));
-  ATTN_TRY(checkLengthsAndBlocks(p, selection.shape));
-  ATTN_TRY(
-      checkWorkspace(p.workspace, p.workspace_bytes, selection.layout.total));
-
-  DecodeJob job = makeJob(p, selection);
-  makePlan(selection.shape, getBatch(p, job.ids), job.plan);
+  DecodeJob job;
+  ATTN_TRY(prepareDecode(p, selection, job));
   // Work too small to share is all thread 0's, the caller's: then run on the
   // caller alone, without waking the pool or waiting for it.
   const Plan &plan = job.plan;
@@ -150,10 +142,6 @@ attn_status attn_decode(const attn_library *lib,
   if (alone)
     job.threads = 1;
   PoolSession session(alone ? nullptr : p.pool);
-  if (job.wideIds)
-    session.run(narrowIds, &job);
-  session.run(runKernels, &job);
-  if (plan.numCombines)
-    session.run(runCombines, &job);
+  runDecode(job, session);
   return ATTN_OK;
 }

@@ -46,6 +46,23 @@ static const char *findDefect(const attn_kernel_desc &desc) {
   return nullptr;
 }
 
+static const char *findDefect(const attn_project_desc &desc) {
+  if (desc.struct_size != sizeof(attn_project_desc))
+    return "struct_size";
+  if (!desc.name)
+    return "name";
+  if (!desc.kernel)
+    return "function pointer";
+  if (!attn_dtype_size(desc.dtype))
+    return "dtype";
+  if (desc.isa < ATTN_ISA_AVX2)
+    return "isa";
+  if (desc.heads < 1 || desc.k_dim < 1 || desc.n_dim < 1 ||
+      desc.scratch_bytes < 0)
+    return "shape or scratch_bytes";
+  return nullptr;
+}
+
 static attn_status checkTable(const attn_kernel_table *table) {
   if (!table)
     return fail(ATTN_ERROR_LIBRARY_TABLE, "the pack's kernel table is null");
@@ -59,6 +76,13 @@ static attn_status checkTable(const attn_kernel_table *table) {
     if (const char *defect = findDefect(table->kernels[i]))
       return fail(ATTN_ERROR_LIBRARY_TABLE, "kernel %u has an invalid %s", i,
                   defect);
+  if (table->num_projections && !table->projections)
+    return fail(ATTN_ERROR_LIBRARY_TABLE,
+                "the kernel table has no projections");
+  for (uint32_t i = 0; i < table->num_projections; ++i)
+    if (const char *defect = findDefect(table->projections[i]))
+      return fail(ATTN_ERROR_LIBRARY_TABLE, "projection %u has an invalid %s",
+                  i, defect);
   return ATTN_OK;
 }
 
@@ -117,4 +141,15 @@ const attn_kernel_desc *attn_library_kernel(const attn_library *lib,
                                             uint32_t index) {
   return index < attn_library_num_kernels(lib) ? &lib->table->kernels[index]
                                                : nullptr;
+}
+
+uint32_t attn_library_num_projections(const attn_library *lib) {
+  return lib ? lib->table->num_projections : 0;
+}
+
+const attn_project_desc *attn_library_projection(const attn_library *lib,
+                                                 uint32_t index) {
+  return index < attn_library_num_projections(lib)
+             ? &lib->table->projections[index]
+             : nullptr;
 }

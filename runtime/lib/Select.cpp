@@ -20,7 +20,8 @@ using namespace attn::runtime;
 static_assert(ATTN_KERNEL_CAUSAL == uint32_t(ATTN_FLAG_CAUSAL) &&
               ATTN_KERNEL_SINKS == uint32_t(ATTN_FLAG_SINKS) &&
               ATTN_KERNEL_V_IN_K == uint32_t(ATTN_FLAG_V_IN_K) &&
-              ATTN_KERNEL_SCORE_MOD == uint32_t(ATTN_FLAG_SCORE_MOD));
+              ATTN_KERNEL_SCORE_MOD == uint32_t(ATTN_FLAG_SCORE_MOD) &&
+              ATTN_KERNEL_OUT_F32 == uint32_t(ATTN_FLAG_OUT_F32));
 
 namespace {
 
@@ -50,6 +51,7 @@ MaskBuilder compareCommon(const attn_kernel_desc &desc, const Params &params,
   builder.require(desc.v_dim == params.v_dim, ATTN_REASON_V_DIM);
   builder.require(desc.q_len == params.q_len, ATTN_REASON_Q_LEN);
   builder.require(!(difference & ATTN_KERNEL_SINKS), ATTN_REASON_SINKS);
+  builder.require(!(difference & ATTN_KERNEL_OUT_F32), ATTN_REASON_OUT_F32);
   builder.require(gpu::isKernel(desc) || params.isa == ATTN_ISA_AUTO ||
                       params.isa == desc.isa,
                   ATTN_REASON_ISA);

@@ -115,6 +115,11 @@ void attn::runtime::describeReason(attn_reason_code code,
   case ATTN_REASON_INDEX_TYPE:
     snprintf(text, size, "index_type: int64 asked, kernel reads int32");
     return;
+  case ATTN_REASON_OUT_F32:
+    snprintf(text, size, "out in f32: %s asked, kernel has %s",
+             params.flags & ATTN_FLAG_OUT_F32 ? "yes" : "no",
+             desc.flags & ATTN_KERNEL_OUT_F32 ? "yes" : "no");
+    return;
   }
 }
 
@@ -146,6 +151,7 @@ const char *attn_reason_name(int32_t code) {
     ATTN_REASON_CASE(ATTN_REASON_MERGE_ONLY)
     ATTN_REASON_CASE(ATTN_REASON_DEVICE)
     ATTN_REASON_CASE(ATTN_REASON_INDEX_TYPE)
+    ATTN_REASON_CASE(ATTN_REASON_OUT_F32)
 #undef ATTN_REASON_CASE
   default:
     return "unknown attn_reason_code";

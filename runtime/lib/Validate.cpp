@@ -39,10 +39,10 @@ attn_status attn::runtime::readFacts(const attn_library *lib,
   if (!lib)
     return fail(ATTN_ERROR_NULL_POINTER, "lib is null");
   ATTN_TRY(readStruct("attn_decode_params", params, p, kFirstSize));
-  ATTN_TRY(checkFlags(p.flags, ATTN_FLAG_CAUSAL | ATTN_FLAG_SINKS |
-                                   ATTN_FLAG_V_IN_K | ATTN_FLAG_SCORE_MOD |
-                                   ATTN_FLAG_BATCH_INVARIANT |
-                                   ATTN_FLAG_ALLOW_EMULATED));
+  ATTN_TRY(checkFlags(p.flags,
+                      ATTN_FLAG_CAUSAL | ATTN_FLAG_SINKS | ATTN_FLAG_V_IN_K |
+                          ATTN_FLAG_SCORE_MOD | ATTN_FLAG_BATCH_INVARIANT |
+                          ATTN_FLAG_ALLOW_EMULATED | ATTN_FLAG_OUT_F32));
   ATTN_TRY(checkDtype(p.dtype));
   ATTN_TRY(checkLayout(p.layout));
   ATTN_TRY(checkIsa(p.isa));
@@ -67,7 +67,8 @@ attn_status attn::runtime::readFacts(const attn_library *lib,
 
 template <typename Params>
 attn_status attn::runtime::checkOutputs(const Params &p) {
-  int64_t size = attn_dtype_size(p.dtype);
+  int64_t size =
+      attn_dtype_size(p.flags & ATTN_FLAG_OUT_F32 ? ATTN_F32 : p.dtype);
   ATTN_TRY(checkPointer("out", p.out, size));
   ATTN_TRY(checkStrides("out", p.v_dim, size, Access::Write,
                         {{p.batch, p.out_stride_batch},

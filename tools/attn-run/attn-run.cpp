@@ -7,6 +7,7 @@
 
 #include "../common/Device.h"
 #include "../common/LoadModules.h"
+#include "RunBlock.h"
 
 #include "attn/Harness/Check.h"
 #include "attn/Harness/Problem.h"
@@ -42,6 +43,14 @@ struct Options : RunOptions {
                          cl::init(1), cl::cat(category)};
   cl::opt<bool> check{"check", cl::desc("Compare with the float64 oracle"),
                       cl::cat(category)};
+  cl::opt<bool> block{
+      "block",
+      cl::desc("Run a model's latent attention with its up-projections"),
+      cl::cat(category)};
+  cl::opt<int64_t> tensorParallel{"tensor-parallel",
+                                  cl::desc("With --block: devices that share "
+                                           "the heads, of which this is one"),
+                                  cl::init(1), cl::cat(category)};
   cl::opt<bool> interpretOnly{
       "interpret", cl::desc("Run the float64 interpreter, not a kernel"),
       cl::cat(category)};
@@ -128,6 +137,32 @@ static bool run(mlir::ModuleOp module, mlir::func::FuncOp func, AttendOp op,
   return ok;
 }
 
+/// Runs the block that the model's config.json describes.
+static bool runLatentBlock(mlir::MLIRContext &context,
+                           llvm::json::Array &records) {
+  if (opts->context.size() > 1)
+    exitOnError(llvm::createStringError("--block takes one --context"));
+  if (opts->device != "cpu")
+    exitOnError(llvm::createStringError("--block runs on the CPU"));
+  if (opts->tensorParallel < 1)
+    exitOnError(llvm::createStringError("--tensor-parallel must be positive"));
+  BlockRun run;
+  run.decode = exitOnError(opts->decodeOptions());
+  run.block.part = BlockOptions::Part::Attention;
+  run.block.element = run.decode.element;
+  run.block.batch = opts->batch;
+  run.block.queries = opts->qLen;
+  run.block.context = sequenceLengths().front();
+  run.block.tensorParallel = opts->tensorParallel;
+  run.compile = exitOnError(chooseLevel(opts->isa, opts->emulate));
+  run.threads = opts->threads;
+  run.seed = opts->seed;
+  run.check = opts->check;
+  return exitOnError(runBlock(&context,
+                              exitOnError(model::loadLatentBlock(opts->input)),
+                              run, records));
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::ResetCommandLineParser(); // what libLLVM registers collides with ours
@@ -151,8 +186,15 @@ int main(int argc, char **argv) {
   mlir::SourceMgrDiagnosticHandler handler(sources, &ctx);
   bool ok = true, ran = false;
   llvm::json::Array records;
-  for (mlir::OwningOpRef<mlir::ModuleOp> &module : exitOnError(
-           loadModules(ctx, opts->input, exitOnError(opts->decodeOptions())))) {
+  if (opts->block) {
+    ok = runLatentBlock(ctx, records);
+    ran = true;
+  }
+  std::vector<mlir::OwningOpRef<mlir::ModuleOp>> modules;
+  if (!opts->block)
+    modules = exitOnError(
+        loadModules(ctx, opts->input, exitOnError(opts->decodeOptions())));
+  for (mlir::OwningOpRef<mlir::ModuleOp> &module : modules) {
     if (!opts->emit.empty()) {
       ran = true;
       if (opts->emit == "attn") {

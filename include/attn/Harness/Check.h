@@ -33,6 +33,13 @@ class Oracle {
 public:
   static llvm::Expected<Oracle> create(mlir::func::FuncOp func,
                                        const Problem &problem);
+  /// The same of `func`, whose first result is the output and second, if any,
+  /// the log-sum-exp, with elements of `dtype`. The yardstick is `lowered`, the
+  /// same function as it is computed: each of its ops leaves `dtype` behind.
+  static llvm::Expected<Oracle> create(mlir::func::FuncOp func,
+                                       mlir::func::FuncOp lowered,
+                                       llvm::ArrayRef<interp::Value> arguments,
+                                       int32_t dtype);
 
   /// Compares the problem's results, row by row (one query token of one head).
   /// For 16-bit types a row's largest error may be twice the yardstick's in
@@ -40,7 +47,11 @@ public:
   /// for f32 it may be 1e-5 of the largest output. 1 - cos over everything may
   /// be 5e-6, a log-sum-exp off by 2e-5 + 1e-6 |lse|. Rows without a token must
   /// be exactly 0 and -inf, and nothing may be NaN.
-  CheckResult check(Problem &problem) const;
+  CheckResult check(const Problem &problem) const;
+  /// The same of results [B, S, H, width] and, where the function has
+  /// log-sum-exps, [B, S, H].
+  CheckResult check(llvm::function_ref<double(size_t)> output,
+                    const float *logSumExp) const;
 
   /// What `check` compares with, for a check on another machine: the exact
   /// results, and what an element of a row of the output may be off.
@@ -53,7 +64,10 @@ private:
   struct Row {
     double largest = 0, yardstick = 0;
   };
+  void setYardstick(const interp::Tensor &low);
+
   interp::Tensor output, lse;
+  int32_t dtype = ATTN_F32;
   std::vector<Row> rows;
 };
 

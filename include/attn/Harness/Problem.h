@@ -41,7 +41,9 @@ struct ProblemOptions {
 /// with random normal values. Whatever is not part of the problem is poisoned.
 class Problem {
 public:
-  /// An op that reads key tensors has no cache and is refused.
+  /// An op that reads key tensors has no cache and is refused. Of one that
+  /// brings its up-projections, the problem is the attention over latent rows
+  /// between them; LatentProblem has the whole.
   static llvm::Expected<std::unique_ptr<Problem>>
   create(AttendOp op, const ProblemOptions &options);
 
@@ -57,6 +59,8 @@ public:
 
   /// Element of a tensor of the problem's type, as double.
   double element(const void *data, int64_t index) const;
+  /// Writes one, rounded to nearest even.
+  void store(char *data, int64_t index, float value) const;
   int64_t elementBytes() const { return attn_dtype_size(facts.dtype); }
   const std::vector<int32_t> &lens() const { return options.lens; }
   int64_t batch() const { return options.lens.size(); }
@@ -74,7 +78,6 @@ private:
   Problem() = default;
   void fillCache();
   void fillQuery();
-  void store(char *data, int64_t index, float value) const;
 
   ProblemOptions options;
   attn_decode_params facts = {};

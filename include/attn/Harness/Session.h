@@ -36,6 +36,11 @@ public:
   /// Runs one call.
   llvm::Error decode(const attn_decode_params &params);
 
+  /// The same of a call with both projections; `attention` is what
+  /// `params.decode` points to.
+  llvm::Error prepare(attn_mla_params &params, attn_decode_params &attention);
+  llvm::Error decode(const attn_mla_params &params);
+
   attn_library *getLibrary() const { return library; }
   /// Time to compile and link [s], and bytes of the object.
   double compileSeconds() const { return seconds; }
@@ -46,6 +51,7 @@ private:
   std::unique_ptr<CPUJit> jit;
   attn_library *library = nullptr;
   attn_pool *pool = nullptr;
+  void ensureWorkspace(uint64_t bytes);
   bench::Buffer workspace;
   double seconds = 0;
   size_t bytes = 0;

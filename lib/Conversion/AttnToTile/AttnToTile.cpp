@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Conversion/AttnToTile/AttnToTile.h"
+#include "Projections.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
@@ -212,20 +213,24 @@ struct ConvertAttnToTilePass
                               "straight-line functions");
     SmallVector<AttendOp> attends;
     SmallVector<MergeOp> merges;
+    SmallVector<ProjectOp> projects;
     for (Operation &op : func.getBody().front()) {
       if (auto attend = dyn_cast<AttendOp>(op))
         attends.push_back(attend);
       else if (auto merge = dyn_cast<MergeOp>(op))
         merges.push_back(merge);
+      else if (auto project = dyn_cast<ProjectOp>(op))
+        projects.push_back(project);
       // Appends are the runtime's; constants are sunk into score regions.
       else if (!isa<CacheAppendOp, arith::ConstantOp, func::ReturnOp>(op))
         return op.emitOpError("is computed by no kernel; only attn.attend, "
-                              "attn.merge and attn.cache_append compile");
+                              "attn.merge, attn.project and attn.cache_append "
+                              "compile");
     }
     symbols.remove(func); // frees the name for the kernel
     func->remove();
     LogicalResult result = success();
-    bool several = attends.size() + merges.size() > 1;
+    bool several = attends.size() + merges.size() + projects.size() > 1;
     unsigned index = 0;
     auto name = [&] {
       std::string base = func.getName().str();
@@ -236,6 +241,9 @@ struct ConvertAttnToTilePass
         result = failure();
     for (MergeOp merge : merges)
       if (failed(convertMerge(merge, name(), symbols)))
+        result = failure();
+    for (ProjectOp project : projects)
+      if (failed(convertProject(project, name(), symbols)))
         result = failure();
     if (failed(result)) {
       getOperation().push_back(func);
@@ -276,12 +284,17 @@ struct ConvertAttnToTilePass
                               SymbolTable &symbols) {
     if (failed(sinkCaptures(attend)))
       return failure();
+    // What a projection reads next is not rounded in between.
+    bool wide = attend.hasUpProjections();
+    if (wide) {
+      FailureOr<AttendOp> core = separateProjections(attend, name, symbols);
+      if (failed(core))
+        return failure();
+      attend = *core;
+    }
     KVCacheType cache = attend.getCacheType();
     if (!cache)
       return attend.emitOpError("reads key tensors; kernels read caches");
-    if (attend.hasUpProjections())
-      return attend.emitOpError("brings its up-projections along, for which "
-                                "there is no kernel yet");
     RankedTensorType query = attend.getQuery().getType();
     if (query.isDynamicDim(1) || query.isDynamicDim(2) || query.isDynamicDim(3))
       return attend.emitOpError("needs static query tokens, heads and width");
@@ -307,6 +320,7 @@ struct ConvertAttnToTilePass
       kernel.setWindow(attend.getWindow());
       kernel.setSinks(static_cast<bool>(attend.getSinks()));
       kernel.setScoreMod(!attend.getScore().empty());
+      kernel.setWideOutput(wide);
       if (combine) {
         buildCombine(b, kernel, attend.getLoc());
         ++numCombines;

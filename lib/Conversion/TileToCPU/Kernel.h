@@ -186,9 +186,13 @@ private:
   Part key, value;
 };
 
-/// Lowers a whole kernel to a function before it. Null on failure, after an
-/// error has been emitted.
+/// Lowers a whole kernel to a function before it. Fails after an error has been
+/// emitted.
 mlir::LogicalResult lowerKernel(tile::KernelOp op, bool bf16Convert);
+mlir::LogicalResult lowerProjection(tile::ProjectionOp op, bool bf16Convert);
+
+/// The `attn_dtype` of an element type.
+int64_t dtypeOf(Type element);
 
 } // namespace attn::cpu
 

@@ -32,6 +32,13 @@ struct ConvertTileToCPUPass
         return signalPassFailure();
       ++numKernels;
     }
+    SmallVector<attn::tile::ProjectionOp> projections(
+        getOperation().getOps<attn::tile::ProjectionOp>());
+    for (attn::tile::ProjectionOp projection : projections) {
+      if (failed(attn::cpu::lowerProjection(projection, bf16Convert)))
+        return signalPassFailure();
+      ++numKernels;
+    }
   }
 };
 } // namespace

@@ -64,7 +64,7 @@ func.func @merge_dynamic(%o: tensor<?x?x?x8x64xf32>, %l: tensor<?x?x?x8xf32>) {
 // -----
 
 func.func @other_op(%x: tensor<?x1x128x128xbf16>, %w: tensor<128x128x512xbf16>) -> tensor<?x1x128x512xbf16> {
-  // expected-error @+1 {{'attn.project' op is computed by no kernel; only attn.attend, attn.merge and attn.cache_append compile}}
+  // expected-error @+1 {{'attn.project' op has no tile.projection_schedule; run attn-select-cpu-schedule first}}
   %y = attn.project %x, %w : (tensor<?x1x128x128xbf16>, tensor<128x128x512xbf16>) -> tensor<?x1x128x512xbf16>
   return %y : tensor<?x1x128x512xbf16>
 }
@@ -95,4 +95,12 @@ func.func @captured(%q: tensor<?x1x8x64xf32>, %c: !cache, %slope: f32) {
       attn.yield %y : f32
     } : (tensor<?x1x8x64xf32>, !cache) -> tensor<?x1x8x64xf32>
   return
+}
+
+// -----
+
+func.func @compress(%x: tensor<1x1x8xbf16>, %w: tensor<8x4xbf16>) -> tensor<1x1x4xbf16> {
+  // expected-error @+1 {{'attn.compress' op is computed by no kernel; only attn.attend, attn.merge, attn.project and attn.cache_append compile}}
+  %c = attn.compress %x, %w : (tensor<1x1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x1x4xbf16>
+  return %c : tensor<1x1x4xbf16>
 }

@@ -588,3 +588,33 @@ func.func @w4_yield_types(%t0: !tile.tile<4x64xf32>) {
   }
   return
 }
+
+// -----
+
+// expected-error @+1 {{needs positive heads, k and n}}
+tile.projection @y1 {heads = 0 : i64, k = 64 : i64, n = 32 : i64, element = bf16}
+
+// -----
+
+// expected-error @+1 {{multiplies bf16, f16 or f32, not 'f64'}}
+tile.projection @y2 {heads = 1 : i64, k = 64 : i64, n = 32 : i64, element = f64}
+
+// -----
+
+// expected-error @+1 {{on engine amx multiplies bf16, with k and n multiples of 32}}
+tile.projection @y3 {heads = 1 : i64, k = 48 : i64, n = 32 : i64, element = bf16, schedule = #tile.projection_schedule<engine = amx, vector = 16, few_rows = 4, prefetch = 0>}
+
+// -----
+
+// expected-error @+1 {{vector must be 8 or 16, and 16 for amx, got 8}}
+tile.projection @j1 {heads = 1 : i64, k = 64 : i64, n = 32 : i64, element = bf16, schedule = #tile.projection_schedule<engine = amx, vector = 8, few_rows = 4, prefetch = 0>}
+
+// -----
+
+// expected-error @+1 {{engine must be fma or amx}}
+tile.projection @j2 {heads = 1 : i64, k = 64 : i64, n = 32 : i64, element = bf16, schedule = #tile.projection_schedule<engine = dpbf16, vector = 16, few_rows = 4, prefetch = 0>}
+
+// -----
+
+// expected-error @+1 {{few_rows and prefetch must not be negative}}
+tile.projection @j3 {heads = 1 : i64, k = 64 : i64, n = 32 : i64, element = bf16, schedule = #tile.projection_schedule<engine = fma, vector = 16, few_rows = -1, prefetch = 0>}

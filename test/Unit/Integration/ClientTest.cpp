@@ -25,7 +25,10 @@ TEST_P(Client, DecodesFromC) {
   ASSERT_NE(library, nullptr);
   attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION,
                              attn_library_num_kernels(library),
-                             attn_library_kernel(library, 0)};
+                             attn_library_kernel(library, 0),
+                             nullptr,
+                             0,
+                             0};
   char message[256] = "";
   EXPECT_TRUE(attn_test_client(&table, message, sizeof message)) << message;
 }

@@ -271,8 +271,8 @@ const attn_kernel_table &attn::test::fakeTable() {
   static const attn_kernel_desc kernels[NumFakeKernels] = {
       makeDesc<0>(), makeDesc<1>(), makeDesc<2>(), makeDesc<3>(),
       makeDesc<4>(), makeDesc<5>(), makeDesc<6>(), makeDesc<7>()};
-  static const attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION,
-                                          NumFakeKernels, kernels};
+  static const attn_kernel_table table = {
+      ATTN_KERNEL_ABI_VERSION, NumFakeKernels, kernels, nullptr, 0, 0};
   return table;
 }
 

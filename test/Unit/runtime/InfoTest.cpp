@@ -43,7 +43,7 @@ protected:
   void TearDown() override { attn_library_close(lib); }
 
   attn_kernel_desc desc;
-  attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION, 1, &desc};
+  attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION, 1, &desc, nullptr, 0, 0};
   attn_library *lib = nullptr;
   const std::string expected =
       R"({"name": "a\u0022b\u005c\u000a", "device": "cpu", "isa": "avx2", )"

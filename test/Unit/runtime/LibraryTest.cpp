@@ -81,18 +81,21 @@ TEST(Library, RefusesMalformedTables) {
     attn_kernel_desc kernels[] = {fakeTable().kernels[0],
                                   fakeTable().kernels[0]};
     edits[i](kernels[1]);
-    attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION, 2, kernels};
+    attn_kernel_table table = {
+        ATTN_KERNEL_ABI_VERSION, 2, kernels, nullptr, 0, 0};
     attn_library *lib;
     EXPECT_EQ(attn_library_from_table(&table, &lib), ATTN_ERROR_LIBRARY_TABLE)
         << "edit " << i;
     EXPECT_NE(std::string(attn_error_message()).find("kernel 1"),
               std::string::npos);
   }
-  attn_kernel_table noKernels = {ATTN_KERNEL_ABI_VERSION, 1, nullptr};
+  attn_kernel_table noKernels = {
+      ATTN_KERNEL_ABI_VERSION, 1, nullptr, nullptr, 0, 0};
   attn_library *lib;
   EXPECT_EQ(attn_library_from_table(&noKernels, &lib),
             ATTN_ERROR_LIBRARY_TABLE);
-  attn_kernel_table wrongVersion = {ATTN_KERNEL_ABI_VERSION - 1, 0, nullptr};
+  attn_kernel_table wrongVersion = {
+      ATTN_KERNEL_ABI_VERSION - 1, 0, nullptr, nullptr, 0, 0};
   EXPECT_EQ(attn_library_from_table(&wrongVersion, &lib),
             ATTN_ERROR_LIBRARY_ABI);
 }

@@ -27,7 +27,12 @@ protected:
 
   void open(std::vector<attn_kernel_desc> descs) {
     kernels = std::move(descs);
-    table = {ATTN_KERNEL_ABI_VERSION, uint32_t(kernels.size()), kernels.data()};
+    table = {ATTN_KERNEL_ABI_VERSION,
+             uint32_t(kernels.size()),
+             kernels.data(),
+             nullptr,
+             0,
+             0};
     ASSERT_EQ(attn_library_from_table(&table, &lib), ATTN_OK);
     params = factsOf(kernels.empty() ? fakeTable().kernels[0] : kernels[0]);
     params.max_batch = 1;
@@ -91,6 +96,7 @@ TEST_F(Support, EveryFactHasItsReason) {
       {ATTN_REASON_SOFTCAP, [](auto &p) { ++p.softcap; }},
       {ATTN_REASON_ISA, [](auto &p) { p.isa = ATTN_ISA_AMX; }},
       {ATTN_REASON_DEVICE, [](auto &p) { p.device = ATTN_DEVICE_CUDA; }},
+      {ATTN_REASON_OUT_F32, [](auto &p) { p.flags ^= ATTN_FLAG_OUT_F32; }},
   };
   for (const Case &c : cases) {
     SCOPED_TRACE(c.code);
@@ -110,11 +116,10 @@ TEST_F(Support, EveryFactHasItsReason) {
 }
 
 TEST_F(Support, EveryReasonHasItsName) {
-  for (int code = ATTN_REASON_NO_KERNELS; code <= ATTN_REASON_INDEX_TYPE;
-       ++code)
+  for (int code = ATTN_REASON_NO_KERNELS; code <= ATTN_REASON_OUT_F32; ++code)
     EXPECT_EQ(std::string(attn_reason_name(code)).find("ATTN_REASON_"), 0u);
   EXPECT_STREQ(attn_reason_name(ATTN_REASON_ISA), "ATTN_REASON_ISA");
-  EXPECT_STREQ(attn_reason_name(ATTN_REASON_INDEX_TYPE + 1),
+  EXPECT_STREQ(attn_reason_name(ATTN_REASON_OUT_F32 + 1),
                "unknown attn_reason_code");
 }
 

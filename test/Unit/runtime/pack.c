@@ -36,10 +36,11 @@ static const attn_kernel_desc kernels[] = {{.struct_size = sizeof *kernels,
                                             .combine = combine}};
 
 #if defined(PACK_WRONG_ABI)
-static const attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION + 1, 1,
-                                        kernels};
+static const attn_kernel_table table = {
+    ATTN_KERNEL_ABI_VERSION + 1, 1, kernels, 0, 0, 0};
 #else
-static const attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION, 1, kernels};
+static const attn_kernel_table table = {
+    ATTN_KERNEL_ABI_VERSION, 1, kernels, 0, 0, 0};
 #endif
 
 const attn_kernel_table *attn_pack_table(void) { return &table; }

@@ -14,6 +14,8 @@
 namespace attn {
 /// Name of the dictionary of compile-time facts on a lowered kernel.
 inline constexpr llvm::StringLiteral kKernelAttrName = "attn.kernel";
+/// The same on a lowered projection.
+inline constexpr llvm::StringLiteral kProjectionAttrName = "attn.projection";
 
 #define GEN_PASS_DECL
 #include "attn/Conversion/TileToCPU/Passes.h.inc"

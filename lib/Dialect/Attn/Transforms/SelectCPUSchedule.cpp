@@ -82,6 +82,20 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
                                  prefetch, degree, /*prefetch_heads=*/1);
 }
 
+/// What a projection with weights `[H, K, N]` runs on.
+tile::ProjectionScheduleAttr
+chooseProjection(MLIRContext *ctx, CPULevel level,
+                 ArrayRef<RankedTensorType> weights) {
+  bool tiles = level == CPULevel::AMX;
+  for (RankedTensorType type : weights)
+    tiles &= type.getElementType().isBF16() && type.getDimSize(1) % 32 == 0 &&
+             type.getDimSize(2) % 32 == 0;
+  // Up to four rows FMA multiplies weights as fast as memory brings them.
+  return tile::ProjectionScheduleAttr::get(
+      ctx, tiles ? tile::Engine::Amx : tile::Engine::Fma,
+      level == CPULevel::AVX2 ? 8 : 16, /*few_rows=*/4, /*prefetch=*/512);
+}
+
 struct SelectCPUSchedule
     : attn::impl::AttnSelectCPUScheduleBase<SelectCPUSchedule> {
   using Base::Base;
@@ -94,6 +108,16 @@ struct SelectCPUSchedule
       return signalPassFailure();
     }
     getOperation()->walk([&](Operation *op) {
+      SmallVector<RankedTensorType> weights;
+      if (auto project = dyn_cast<ProjectOp>(op))
+        weights = {project.getWeight().getType()};
+      else if (auto attend = dyn_cast<AttendOp>(op);
+               attend && attend.hasUpProjections())
+        weights = {cast<RankedTensorType>(attend.getUpK().getType()),
+                   cast<RankedTensorType>(attend.getUpV().getType())};
+      StringRef name = tile::ProjectionScheduleAttr::name;
+      if (!weights.empty() && !op->hasAttr(name))
+        op->setAttr(name, chooseProjection(op->getContext(), *level, weights));
       if (op->hasAttr("tile.schedule"))
         return;
       if (auto attend = dyn_cast<AttendOp>(op)) {

@@ -102,6 +102,21 @@ GPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError, GPUForm,
   return success();
 }
 
+LogicalResult
+ProjectionScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               Engine engine, int64_t vector, int64_t fewRows,
+                               int64_t prefetch) {
+  if ((vector != 8 && vector != 16) ||
+      (engine == Engine::Amx && vector != 16)) // J1
+    return emitError() << "vector must be 8 or 16, and 16 for amx, got "
+                       << vector;
+  if (engine == Engine::DpBf16) // J2
+    return emitError() << "engine must be fma or amx";
+  if (fewRows < 0 || prefetch < 0) // J3
+    return emitError() << "few_rows and prefetch must not be negative";
+  return success();
+}
+
 LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t rows, int64_t cols, Type elementType) {
   if (rows <= 0 || cols <= 0) // X1

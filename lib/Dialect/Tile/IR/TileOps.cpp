@@ -210,3 +210,17 @@ LogicalResult MapOp::verifyRegions() {
                        "a result");
   return success();
 }
+
+LogicalResult ProjectionOp::verify() {
+  if (getHeads() < 1 || getK() < 1 || getN() < 1) // Y1
+    return emitOpError("needs positive heads, k and n");
+  Type element = getElement();
+  if (!element.isBF16() && !element.isF16() && !element.isF32()) // Y2
+    return emitOpError("multiplies bf16, f16 or f32, not ") << element;
+  std::optional<ProjectionScheduleAttr> schedule = getSchedule();
+  if (schedule && schedule->getEngine() == Engine::Amx &&
+      (!element.isBF16() || getK() % 32 || getN() % 32)) // Y3
+    return emitOpError("on engine amx multiplies bf16, with k and n multiples "
+                       "of 32");
+  return success();
+}

@@ -1,0 +1,30 @@
+//===- Projections.h - Projections as tile kernels --------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_LIB_CONVERSION_ATTNTOTILE_PROJECTIONS_H
+#define ATTN_LIB_CONVERSION_ATTNTOTILE_PROJECTIONS_H
+
+#include "attn/Dialect/Attn/IR/Attn.h"
+#include "attn/Dialect/Tile/IR/Tile.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace attn {
+
+/// Adds the kernel of one projection.
+mlir::LogicalResult convertProject(ProjectOp project, llvm::StringRef name,
+                                   mlir::SymbolTable &symbols);
+
+/// Takes the projections out of attention in the absorbed form: adds
+/// `NAME_query` and `NAME_output`, and puts attention over the latent rows in
+/// the place of `attend`, whose query is an argument of its block.
+mlir::FailureOr<AttendOp> separateProjections(AttendOp attend,
+                                              llvm::StringRef name,
+                                              mlir::SymbolTable &symbols);
+
+} // namespace attn
+
+#endif // ATTN_LIB_CONVERSION_ATTNTOTILE_PROJECTIONS_H

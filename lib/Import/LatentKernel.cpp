@@ -1,0 +1,63 @@
+//===- LatentKernel.cpp - What compiles of a latent block -------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "attn/Import/LatentKernel.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace attn;
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+attn::buildLatentKernel(AttendOp attend, llvm::StringRef name,
+                        const DecodeOptions &options) {
+  auto refuse = [&](const llvm::Twine &message) {
+    return llvm::createStringError(name + ": " + message);
+  };
+  if (!attend.hasUpProjections())
+    return refuse("attn.attend has no up-projections");
+  if (attend.getSinks() || attend.getLens())
+    return refuse("sinks and lengths have no place in a latent kernel yet");
+  RankedTensorType query = attend.getQuery().getType();
+  if (query.isDynamicDim(1))
+    return refuse("the number of query tokens is unknown");
+  MLIRContext *context = attend.getContext();
+  OpBuilder b(context);
+  Location loc = attend.getLoc();
+  LatentAttr dims = *attend.getLatent();
+  auto cache = KVCacheType::get(
+      context, /*heads=*/1, PartKind::Latent, dims.getRank(), dims.getRope(),
+      query.getElementType(), options.page, options.layout);
+  auto anyBatch = [](RankedTensorType type) {
+    SmallVector<int64_t> shape(type.getShape());
+    shape[0] = ShapedType::kDynamic;
+    return type.clone(shape);
+  };
+  RankedTensorType output = anyBatch(attend.getOutput().getType());
+  Type lse =
+      RankedTensorType::get(output.getShape().drop_back(), b.getF32Type());
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+  b.setInsertionPointToEnd(module->getBody());
+  auto func = func::FuncOp::create(
+      b, loc, name,
+      b.getFunctionType({anyBatch(query), cache, attend.getUpK().getType(),
+                         attend.getUpV().getType()},
+                        {output, lse}));
+  Block *entry = func.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  auto core = AttendOp::create(
+      b, loc, TypeRange{output, lse}, entry->getArgument(0),
+      entry->getArgument(1), /*value=*/Value(), /*lens=*/Value(),
+      /*sinks=*/Value(), entry->getArgument(2), entry->getArgument(3),
+      attend.getHeads(), attend.getMaskAttr(), attend.getScaleAttr(),
+      attend.getSoftcapAttr(), dims, attend.getFormAttr(),
+      attend.getUpTransposedAttr());
+  IRMapping mapping;
+  attend.getScore().cloneInto(&core.getScore(), mapping);
+  func::ReturnOp::create(b, loc, core.getResults());
+  return module;
+}

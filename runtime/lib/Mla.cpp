@@ -1,0 +1,301 @@
+//===-- Mla.cpp - attn_mla_decode -----------------------------------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Check.h"
+#include "Decode.h"
+#include "Library.h"
+#include "Validate.h"
+#include "attn_layout.h"
+
+#include <algorithm>
+#include <cinttypes>
+
+using namespace attn::runtime;
+
+// The struct is an ABI: it may only grow, at its end.
+static_assert(sizeof(attn_mla_params) == 152);
+
+namespace {
+
+/// Byte offsets of the parts of the workspace. The attention's own comes first.
+struct MlaLayout {
+  uint64_t query, output, scratch, scratchStride, total;
+};
+
+/// What sizing and running a call begin with.
+struct MlaSelection {
+  attn_decode_params decode;
+  Selection attention;
+  const attn_project_desc *query, *output;
+  MlaLayout layout;
+};
+
+/// A projection of all rows.
+struct Projection {
+  const attn_project_desc *desc;
+  attn_project_args args;
+  int64_t batch, tokens;
+};
+
+struct MlaJob {
+  Projection query, output;
+  /// The query's rotary part goes next to what is projected.
+  const char *rope;
+  int64_t ropeBytes, ropeStrideBatch, ropeStrideToken, ropeStrideHead;
+  char *ropeTarget;
+  int64_t targetStrideRow, targetStrideHead, qLen;
+  int64_t batch, heads, threads;
+  char *scratch;
+  uint64_t scratchStride;
+};
+
+} // namespace
+
+/// The projection of the best level that fits, or null.
+static const attn_project_desc *findProjection(const attn_library *lib,
+                                               const attn_decode_params &p,
+                                               int32_t inDtype, int64_t k,
+                                               int64_t n) {
+  int32_t limit = p.isa == ATTN_ISA_AUTO ? attn_cpu_isa() : p.isa;
+  const attn_project_desc *best = nullptr;
+  for (uint32_t i = 0; i < lib->table->num_projections; ++i) {
+    const attn_project_desc &desc = lib->table->projections[i];
+    bool fits = desc.dtype == p.dtype && desc.in_dtype == inDtype &&
+                desc.heads == p.q_heads && desc.k_dim == k && desc.n_dim == n &&
+                desc.isa <= limit &&
+                (!(desc.flags & ATTN_KERNEL_EMULATED) ||
+                 (p.flags & ATTN_FLAG_ALLOW_EMULATED));
+    if (fits && (!best || desc.isa > best->isa))
+      best = &desc;
+  }
+  return best;
+}
+
+static attn_status selectProjection(const attn_library *lib,
+                                    const attn_decode_params &p,
+                                    int32_t inDtype, int64_t k, int64_t n,
+                                    const attn_project_desc *&desc) {
+  desc = findProjection(lib, p, inDtype, k, n);
+  if (desc)
+    return ATTN_OK;
+  return fail(ATTN_ERROR_UNSUPPORTED,
+              "the library has no %s projection of %d heads from %" PRId64
+              " to %" PRId64 " that this CPU runs",
+              attn_dtype_name(p.dtype), p.q_heads, k, n);
+}
+
+static attn_status layOut(const attn_decode_params &p, MlaSelection &s) {
+  uint64_t total = s.attention.layout.total;
+  bool overflow = false;
+  auto add = [&](std::initializer_list<uint64_t> factors) {
+    uint64_t offset = (total + 63) / 64 * 64, bytes = 1;
+    for (uint64_t factor : factors)
+      overflow |= __builtin_mul_overflow(bytes, factor, &bytes);
+    overflow |= __builtin_add_overflow(offset, bytes, &total);
+    return offset;
+  };
+  uint64_t rows = uint64_t(p.max_batch) * uint64_t(p.q_len);
+  uint64_t heads = uint64_t(p.q_heads), size = attn_dtype_size(p.dtype);
+  s.layout.query = add({rows, heads, uint64_t(p.k_dim), size});
+  s.layout.output = add({rows, heads, uint64_t(p.v_dim), sizeof(float)});
+  int64_t scratch = std::max(s.query->scratch_bytes, s.output->scratch_bytes);
+  s.layout.scratchStride = (uint64_t(scratch) + 63) / 64 * 64;
+  s.layout.scratch =
+      add({uint64_t(attn_pool_size(p.pool)), s.layout.scratchStride});
+  s.layout.total = total;
+  if (overflow || total > uint64_t(INT64_MAX))
+    return fail(ATTN_ERROR_WORKSPACE_SIZE,
+                "the workspace for these capacities passes 2^63 bytes");
+  return ATTN_OK;
+}
+
+/// Reads the params and chooses the kernels.
+static attn_status selectMla(const attn_library *lib,
+                             const attn_mla_params *params, attn_mla_params &p,
+                             MlaSelection &s) {
+  ATTN_TRY(readStruct("attn_mla_params", params, p));
+  ATTN_TRY(checkFlags(p.flags, 0));
+  ATTN_TRY(readFacts(lib, p.decode, s.decode));
+  if (!(s.decode.flags & ATTN_FLAG_V_IN_K))
+    return fail(ATTN_ERROR_FLAGS, "attn_mla_decode reads latent rows: "
+                                  "decode->flags lacks ATTN_FLAG_V_IN_K");
+  ATTN_TRY(checkMinimum("nope", p.nope, 1));
+  ATTN_TRY(checkMinimum("v", p.v, 1));
+  if (lib->gpu)
+    return fail(ATTN_ERROR_UNSUPPORTED,
+                "attn_mla_decode runs on the CPU; the library is for a GPU");
+  s.decode.flags |= ATTN_FLAG_OUT_F32;
+  ATTN_TRY(selectDecode(lib, s.decode, s.attention));
+  int64_t rank = s.decode.v_dim;
+  ATTN_TRY(
+      selectProjection(lib, s.decode, s.decode.dtype, p.nope, rank, s.query));
+  ATTN_TRY(selectProjection(lib, s.decode, ATTN_F32, rank, p.v, s.output));
+  return layOut(s.decode, s);
+}
+
+static attn_status checkTensors(const attn_mla_params &p,
+                                const attn_decode_params &d) {
+  int64_t size = attn_dtype_size(d.dtype), heads = d.q_heads;
+  int64_t rope = d.k_dim - d.v_dim;
+  ATTN_TRY(checkPointer("q_nope", p.q_nope, size));
+  ATTN_TRY(checkStrides("q_nope", p.nope, size, Access::Read,
+                        {{d.batch, p.q_nope_stride_batch},
+                         {d.q_len, p.q_nope_stride_token},
+                         {heads, p.q_nope_stride_head}}));
+  if (rope) {
+    ATTN_TRY(checkPointer("q_rope", p.q_rope, size));
+    ATTN_TRY(checkStrides("q_rope", rope, size, Access::Read,
+                          {{d.batch, p.q_rope_stride_batch},
+                           {d.q_len, p.q_rope_stride_token},
+                           {heads, p.q_rope_stride_head}}));
+  }
+  ATTN_TRY(checkPointer("w_uk", p.w_uk, size));
+  ATTN_TRY(checkPointer("w_uv", p.w_uv, size));
+  ATTN_TRY(checkPointer("out", p.out, size));
+  return checkStrides("out", p.v, size, Access::Write,
+                      {{d.batch, p.out_stride_batch},
+                       {d.q_len, p.out_stride_token},
+                       {heads, p.out_stride_head}});
+}
+
+/// Makes one batch entry of several where their tokens continue each other, so
+/// that the weights are read once for all of them.
+static void joinBatches(Projection &p) {
+  attn_project_args &a = p.args;
+  auto follows = [&](int64_t batchStride, int64_t tokenStride) {
+    return batchStride == p.tokens * tokenStride;
+  };
+  if (p.tokens == 1) {
+    a.in_stride_token = a.in_stride_batch;
+    a.out_stride_token = a.out_stride_batch;
+  } else if (!follows(a.in_stride_batch, a.in_stride_token) ||
+             !follows(a.out_stride_batch, a.out_stride_token)) {
+    return;
+  }
+  p.tokens *= p.batch;
+  p.batch = 1;
+}
+
+/// The heads of one thread.
+static void runProjection(const Projection &p, const MlaJob &job,
+                          int32_t thread) {
+  attn_project_item item;
+  item.head_begin = job.heads * thread / job.threads;
+  item.head_end = job.heads * (thread + 1) / job.threads;
+  if (item.head_begin == item.head_end)
+    return;
+  void *scratch = job.scratch + uint64_t(thread) * job.scratchStride;
+  for (item.batch = 0; item.batch < p.batch; ++item.batch)
+    for (int64_t token = 0; token < p.tokens;
+         token += int64_t(ATTN_PROJECT_TOKENS)) {
+      item.token_begin = token;
+      item.token_end = std::min(token + int64_t(ATTN_PROJECT_TOKENS), p.tokens);
+      p.desc->kernel(&p.args, &item, scratch);
+    }
+}
+
+static void runQuery(void *context, int32_t thread) {
+  auto &job = *static_cast<MlaJob *>(context);
+  runProjection(job.query, job, thread);
+  int64_t end = job.heads * (thread + 1) / job.threads;
+  for (int64_t head = job.heads * thread / job.threads;
+       job.ropeBytes && head < end; ++head)
+    for (int64_t b = 0; b < job.batch; ++b)
+      for (int64_t t = 0; t < job.qLen; ++t)
+        memcpy(job.ropeTarget + (b * job.qLen + t) * job.targetStrideRow +
+                   head * job.targetStrideHead,
+               job.rope + b * job.ropeStrideBatch + t * job.ropeStrideToken +
+                   head * job.ropeStrideHead,
+               size_t(job.ropeBytes));
+}
+
+static void runOutput(void *context, int32_t thread) {
+  auto &job = *static_cast<MlaJob *>(context);
+  runProjection(job.output, job, thread);
+}
+
+static MlaJob makeJob(const attn_mla_params &p, const MlaSelection &s) {
+  const attn_decode_params &d = s.decode;
+  char *workspace = static_cast<char *>(p.workspace);
+  char *query = workspace + s.layout.query;
+  char *output = workspace + s.layout.output;
+  int64_t size = attn_dtype_size(d.dtype), heads = d.q_heads;
+  MlaJob job;
+  job.query = {s.query,
+               {p.q_nope, p.q_nope_stride_batch, p.q_nope_stride_token,
+                p.q_nope_stride_head, p.w_uk, query, d.q_len * heads * d.k_dim,
+                heads * d.k_dim, d.k_dim},
+               d.batch,
+               d.q_len};
+  job.output = {s.output,
+                {output, d.q_len * heads * d.v_dim, heads * d.v_dim, d.v_dim,
+                 p.w_uv, p.out, p.out_stride_batch, p.out_stride_token,
+                 p.out_stride_head},
+                d.batch,
+                d.q_len};
+  joinBatches(job.query);
+  joinBatches(job.output);
+  job.rope = static_cast<const char *>(p.q_rope);
+  job.ropeBytes = (d.k_dim - d.v_dim) * size;
+  job.ropeStrideBatch = p.q_rope_stride_batch * size;
+  job.ropeStrideToken = p.q_rope_stride_token * size;
+  job.ropeStrideHead = p.q_rope_stride_head * size;
+  job.ropeTarget = query + d.v_dim * size;
+  job.targetStrideRow = heads * d.k_dim * size;
+  job.targetStrideHead = d.k_dim * size;
+  job.qLen = d.q_len;
+  job.batch = d.batch;
+  job.heads = heads;
+  job.threads = attn_pool_size(d.pool);
+  job.scratch = workspace + s.layout.scratch;
+  job.scratchStride = s.layout.scratchStride;
+  return job;
+}
+
+attn_status attn_mla_workspace_size(const attn_library *lib,
+                                    const attn_mla_params *params,
+                                    uint64_t *bytes) {
+  attn_mla_params p;
+  MlaSelection selection;
+  ATTN_TRY(selectMla(lib, params, p, selection));
+  if (!bytes)
+    return fail(ATTN_ERROR_NULL_POINTER, "bytes is null");
+  *bytes = selection.layout.total;
+  return ATTN_OK;
+}
+
+attn_status attn_mla_decode(const attn_library *lib,
+                            const attn_mla_params *params) {
+  attn_mla_params p;
+  MlaSelection s;
+  ATTN_TRY(selectMla(lib, params, p, s));
+  attn_decode_params &d = s.decode;
+  ATTN_TRY(checkBatch(d));
+  if (d.batch == 0)
+    return ATTN_OK;
+  ATTN_TRY(checkTensors(p, d));
+  ATTN_TRY(checkWorkspace(p.workspace, p.workspace_bytes, s.layout.total));
+  char *workspace = static_cast<char *>(p.workspace);
+  d.q = workspace + s.layout.query;
+  d.q_stride_head = d.k_dim;
+  d.q_stride_token = int64_t(d.q_heads) * d.k_dim;
+  d.q_stride_batch = d.q_len * d.q_stride_token;
+  d.out = workspace + s.layout.output;
+  d.out_stride_head = d.v_dim;
+  d.out_stride_token = int64_t(d.q_heads) * d.v_dim;
+  d.out_stride_batch = d.q_len * d.out_stride_token;
+  d.workspace = workspace;
+  d.workspace_bytes = s.layout.query;
+  DecodeJob attention;
+  ATTN_TRY(prepareDecode(d, s.attention, attention));
+  MlaJob job = makeJob(p, s);
+  PoolSession session(d.pool);
+  session.run(runQuery, &job);
+  runDecode(attention, session);
+  session.run(runOutput, &job);
+  return ATTN_OK;
+}

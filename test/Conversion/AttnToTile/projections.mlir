@@ -1,0 +1,83 @@
+// RUN: attn-opt %s -split-input-file --attn-select-cpu-schedule=isa=amx --convert-attn-to-tile -verify-diagnostics | FileCheck %s
+
+// A projection is a kernel of its own; rows are the caller's to count.
+
+// CHECK: tile.projection @up {element = bf16, heads = 4 : i64, k = 64 : i64, n = 128 : i64, schedule = #tile.projection_schedule<engine = amx, vector = 16, few_rows = 4, prefetch = 512>}
+func.func @up(%x: tensor<?x1x4x64xbf16>, %w: tensor<4x64x128xbf16>) -> tensor<?x1x4x128xbf16> {
+  %y = attn.project %x, %w : (tensor<?x1x4x64xbf16>, tensor<4x64x128xbf16>) -> tensor<?x1x4x128xbf16>
+  return %y : tensor<?x1x4x128xbf16>
+}
+
+// -----
+
+// The chain of absorbed attention: the query's projection, attention over the
+// latent rows, the output's projection, which reads what the attention leaves
+// in f32.
+
+!cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+
+// CHECK-DAG: tile.projection @mla_query {element = bf16, heads = 16 : i64, k = 128 : i64, n = 512 : i64, schedule = {{[^}]*}}}
+// CHECK-DAG: tile.projection @mla_output {element = bf16, heads = 16 : i64, k = 512 : i64, n = 128 : i64, schedule = {{.*}}, wide_input}
+// CHECK: tile.kernel @mla attributes {cache = #tile.cache<heads = 1, k = 576, v = 512, element = bf16, layout = row, v_in_k = true>, group = 16 : i64
+// CHECK-SAME: wide_output}
+// CHECK: tile.kernel @mla_combine attributes {{{.*}}combine{{.*}}wide_output}
+func.func @mla(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
+  %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<absorbed>, heads = #attn.heads<q = 16, kv = 1>,
+      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32, up_transposed}
+     : (tensor<?x1x16x192xbf16>, !cache, tensor<16x128x512xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>
+  return %o : tensor<?x1x16x128xbf16>
+}
+
+// -----
+
+!cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+
+func.func @no_form(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
+  // expected-error @+1 {{has no form}}
+  %o = attn.attend %q, %rows up(%w_t, %w_uv) {heads = #attn.heads<q = 16, kv = 1>,
+      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32, up_transposed}
+     : (tensor<?x1x16x192xbf16>, !cache, tensor<16x128x512xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>
+  return %o : tensor<?x1x16x128xbf16>
+}
+
+// -----
+
+!cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+
+func.func @other_form(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_uk: tensor<16x512x128xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
+  // expected-error @+1 {{has no kernel in the form fused_decompress; absorbed has}}
+  %o = attn.attend %q, %rows up(%w_uk, %w_uv) {form = #attn.form<fused_decompress>, heads = #attn.heads<q = 16, kv = 1>,
+      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32}
+     : (tensor<?x1x16x192xbf16>, !cache, tensor<16x512x128xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>
+  return %o : tensor<?x1x16x128xbf16>
+}
+
+// -----
+
+!cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+
+func.func @weight_as_the_key_reads_it(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_uk: tensor<16x512x128xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
+  // expected-error @+1 {{needs W_UK as the query's projection reads it, [H, nope, rank] (up_transposed)}}
+  %o = attn.attend %q, %rows up(%w_uk, %w_uv) {form = #attn.form<absorbed>, heads = #attn.heads<q = 16, kv = 1>,
+      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32}
+     : (tensor<?x1x16x192xbf16>, !cache, tensor<16x512x128xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>
+  return %o : tensor<?x1x16x128xbf16>
+}
+
+// -----
+
+func.func @rows_as_tensor(%q: tensor<1x1x16x192xbf16>, %rows: tensor<1x9x1x576xbf16>, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<1x1x16x128xbf16> {
+  // expected-error @+1 {{reads key tensors; kernels read caches}}
+  %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<absorbed>, heads = #attn.heads<q = 16, kv = 1>,
+      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32, up_transposed}
+     : (tensor<1x1x16x192xbf16>, tensor<1x9x1x576xbf16>, tensor<16x128x512xbf16>, tensor<16x512x128xbf16>) -> tensor<1x1x16x128xbf16>
+  return %o : tensor<1x1x16x128xbf16>
+}
+
+// -----
+
+func.func @unknown_heads(%x: tensor<1x1x?x64xbf16>, %w: tensor<?x64x128xbf16>) -> tensor<1x1x?x128xbf16> {
+  // expected-error @+1 {{needs weights of static shape}}
+  %y = attn.project %x, %w : (tensor<1x1x?x64xbf16>, tensor<?x64x128xbf16>) -> tensor<1x1x?x128xbf16>
+  return %y : tensor<1x1x?x128xbf16>
+}

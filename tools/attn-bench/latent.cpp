@@ -1,0 +1,182 @@
+//===- latent.cpp - Time latent attention and its projections ---*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../common/LatentForms.h"
+#include "../common/RunOptions.h"
+
+#include "attn/Bench/Record.h"
+#include "attn/Dialect/Tile/IR/Tile.h"
+#include "attn/Harness/LatentProblem.h"
+#include "attn/Harness/Session.h"
+#include "attn/Register.h"
+
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+
+namespace cl = llvm::cl;
+using namespace attn;
+using namespace attn::harness;
+
+namespace {
+struct Options : RunOptions {
+  cl::opt<std::string> input{cl::Positional, cl::Required,
+                             cl::desc("config.json"), cl::cat(category)};
+  cl::opt<int64_t> context{"context", cl::desc("Tokens per sequence"),
+                           cl::init(4096), cl::cat(category)};
+  cl::opt<double> seconds{"seconds", cl::desc("Time to measure for"),
+                          cl::init(1.0), cl::cat(category)};
+  cl::opt<std::string> schedule{
+      "projection-schedule",
+      cl::desc("A #tile.projection_schedule<...> in the place of the chosen "
+               "one"),
+      cl::cat(category)};
+};
+} // namespace
+
+static llvm::ExitOnError exitOnError;
+
+/// One projection of one row a head, by itself on this thread.
+namespace {
+class SingleProjection {
+public:
+  SingleProjection(const attn_project_desc *desc, int64_t elementBytes)
+      : desc(desc), in(desc->heads * desc->k_dim * 4),
+        out(desc->heads * desc->n_dim * elementBytes),
+        scratch(std::max<int64_t>(desc->scratch_bytes, 64)) {}
+  void run(const void *weight) {
+    attn_project_args args = {in.data(),  0, 0, desc->k_dim, weight,
+                              out.data(), 0, 0, desc->n_dim};
+    attn_project_item item = {0, 0, 1, 0, desc->heads};
+    desc->kernel(&args, &item, scratch.data());
+  }
+
+private:
+  const attn_project_desc *desc;
+  bench::Buffer in, out, scratch;
+};
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::ResetCommandLineParser(); // what libLLVM registers collides with ours
+  Options options;
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "attn-bench-latent: time absorbed latent attention with both of its "
+      "projections, beside the attention\nalone and the time to read the "
+      "weights. Cache and weights are cold: copies are taken in turn.\n");
+  exitOnError.setBanner("attn-bench-latent: error: ");
+  exitOnError(options.validate());
+  mlir::DialectRegistry registry;
+  registerDialects(registry);
+  mlir::MLIRContext context(registry);
+  llvm::SourceMgr sources;
+  mlir::SourceMgrDiagnosticHandler handler(sources, &context);
+
+  model::LatentBlockSpec spec =
+      exitOnError(model::loadLatentBlock(options.input));
+  DecodeOptions decode = exitOnError(options.decodeOptions());
+  BlockOptions block;
+  block.part = BlockOptions::Part::Attention;
+  block.element = decode.element;
+  block.batch = options.batch;
+  block.queries = options.qLen;
+  block.context = options.context;
+  LatentForms forms = exitOnError(
+      LatentForms::create(&context, spec, block, decode, Form::Absorbed));
+  if (!options.schedule.empty()) {
+    auto schedule = mlir::dyn_cast_or_null<tile::ProjectionScheduleAttr>(
+        mlir::parseAttribute(options.schedule, &context));
+    if (!schedule)
+      exitOnError(llvm::createStringError(
+          "--projection-schedule is no #tile.projection_schedule"));
+    forms.attend()->setAttr(tile::ProjectionScheduleAttr::name, schedule);
+  }
+  CPUCompileOptions compile =
+      exitOnError(chooseLevel(options.isa, options.emulate));
+  std::unique_ptr<Session> session =
+      exitOnError(Session::create(*forms.kernel, compile, options.threads));
+
+  const model::LatentSpec &latent = *spec.attention.latent;
+  int64_t elementBytes = decode.element == DecodeOptions::Element::F32 ? 4 : 2;
+  auto bytesOf = [&](int64_t width) {
+    return double(elementBytes) * spec.attention.qHeads * latent.rank * width;
+  };
+  double weightBytes = bytesOf(latent.nope + latent.v);
+  ProblemOptions problemOptions;
+  problemOptions.lens.assign(options.batch, options.context);
+  problemOptions.page = options.page;
+  problemOptions.shuffle = false;
+  problemOptions.copies = bench::coldCopies(weightBytes);
+  std::unique_ptr<LatentProblem> problem =
+      exitOnError(LatentProblem::create(forms.attend(), problemOptions));
+
+  std::vector<attn_decode_params> attention(problemOptions.copies);
+  std::vector<attn_mla_params> whole(problemOptions.copies);
+  std::vector<bench::Pattern> weights;
+  for (size_t copy = 0; copy < problemOptions.copies; ++copy) {
+    attention[copy] = problem->attention().params(copy);
+    whole[copy] = problem->params(copy);
+    exitOnError(session->prepare(whole[copy], attention[copy]));
+    weights.push_back(problem->weightPattern(copy));
+  }
+  // After the last growth of the session's workspace.
+  std::vector<attn_decode_params> alone = attention;
+  bench::Buffer latentOut(options.batch * options.qLen * spec.attention.qHeads *
+                          latent.rank * sizeof(float));
+  for (attn_decode_params &params : alone) {
+    params.flags |= ATTN_FLAG_OUT_F32;
+    params.out = latentOut.data();
+    exitOnError(session->prepare(params));
+  }
+
+  bench::TimingOptions timing;
+  timing.budgetSeconds = options.seconds;
+  auto projection = [&](uint32_t index) {
+    return SingleProjection(
+        attn_library_projection(session->getLibrary(), index), elementBytes);
+  };
+  SingleProjection query = projection(0), output = projection(1);
+  std::vector<bench::Summary> times = bench::measureInTurn(
+      {[&](size_t i) { exitOnError(session->decode(whole[i % whole.size()])); },
+       [&](size_t i) { exitOnError(session->decode(alone[i % alone.size()])); },
+       [&](size_t i) { query.run(whole[i % whole.size()].w_uk); },
+       [&](size_t i) { output.run(whole[i % whole.size()].w_uv); }},
+      timing);
+  auto isa =
+      static_cast<bench::Isa>(std::min(compile.level, compile.hostLevel));
+  bench::Summary rate =
+      bench::readCeiling(weights, options.threads, {}, isa).rate;
+  double read = weightBytes / (rate.median * 1e9);
+  double floor = times[1].median + read;
+  llvm::outs() << llvm::formatv(
+      "{0}: {1} heads, rank {2}, nope {3}, v {4}; batch {5}, {6} query tokens "
+      "over {7}; {8} threads, {9}, {10}, cold ({11} copies)\n"
+      "  whole op      {12:f0} us (min {13:f0}, {14} repetitions)\n"
+      "  attention     {15:f0} us (min {16:f0})\n"
+      "  W_UK, 1 thread {24:f0} us ({25:f2} GB/s); W_UV, 1 thread {26:f0} us "
+      "({27:f2} GB/s)\n"
+      "  weights       {17:f1} MB at {18:f2} GB/s: {19:f0} us\n"
+      "  whole / (attention + weights) = {20:f3}\n"
+      "  waited {21:f3}, machine {22}, {23}\n",
+      spec.modelType, spec.attention.qHeads, latent.rank, latent.nope, latent.v,
+      options.batch.getValue(), options.qLen.getValue(),
+      options.context.getValue(), options.threads.getValue(),
+      cpuLevelName(compile.level), options.dtype.getValue(),
+      problemOptions.copies, times[0].median * 1e6, times[0].min * 1e6,
+      times[0].repetitions, times[1].median * 1e6, times[1].min * 1e6,
+      weightBytes * 1e-6, rate.median, read * 1e6, times[0].median / floor,
+      std::max(times[0].waited, rate.waited),
+      bench::describeMachine().machineClass, bench::utcNow(),
+      times[2].median * 1e6, bytesOf(latent.nope) / times[2].median * 1e-9,
+      times[3].median * 1e6, bytesOf(latent.v) / times[3].median * 1e-9);
+  return 0;
+}
