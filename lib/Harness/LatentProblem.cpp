@@ -50,6 +50,7 @@ LatentProblem::create(AttendOp op, const ProblemOptions &options) {
   for (int64_t i = 0; i < rows * width; ++i)
     p.core->store(p.query.data(), i, normal(random));
   p.out = bench::Buffer(rows * p.latent.getV() * bytes);
+  p.transposed = op.getUpTransposed();
   for (size_t copy = 0; copy < options.copies; ++copy) {
     p.weightsUK.push_back(p.randomWeights(
         p.latent.getNope(), p.latent.getRank(), options.seed + 4));
@@ -104,12 +105,14 @@ llvm::SmallVector<interp::Value> LatentProblem::interpreterArguments() const {
     for (int64_t t = 0; t < cache.lens[0]; ++t)
       for (int64_t d = 0; d < width; ++d)
         rows.at(b, t, d) = cache.key(b, t, 0, d);
-  interp::Tensor transposed = read(weightsUK[0], {heads, nope, rank});
-  interp::Tensor weightUK = interp::Tensor::zeros({heads, rank, nope});
-  for (int64_t h = 0; h < heads; ++h)
-    for (int64_t r = 0; r < rank; ++r)
-      for (int64_t n = 0; n < nope; ++n)
-        weightUK.at(h, r, n) = transposed.at(h, n, r);
+  interp::Tensor weightUK = read(weightsUK[0], {heads, rank, nope});
+  if (transposed) {
+    interp::Tensor stored = read(weightsUK[0], {heads, nope, rank});
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t r = 0; r < rank; ++r)
+        for (int64_t n = 0; n < nope; ++n)
+          weightUK.at(h, r, n) = stored.at(h, n, r);
+  }
   return {
       read(query, {shape.batch, shape.q_len, heads, nope + latent.getRope()}),
       rows, weightUK, read(weightsUV[0], {heads, rank, latent.getV()})};

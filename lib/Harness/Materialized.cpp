@@ -32,83 +32,75 @@ Materialized::create(LatentProblem &problem, attn_library *library,
                                    " in the materialized form");
   const attn_decode_params &shape = problem.attention().shape();
   int64_t bytes = problem.attention().elementBytes();
-  int64_t rows = shape.batch * shape.q_heads * shape.max_seq_len;
-  m.keys = bench::Buffer(rows * m.attention->k_dim * bytes);
-  m.values = bench::Buffer(rows * m.attention->v_dim * bytes);
-  m.scratch = bench::Buffer(
-      std::max({m.key->scratch_bytes, m.value->scratch_bytes,
-                m.attention->scratch_bytes, int64_t(64)}));
+  int64_t tokens = shape.batch * shape.q_heads * shape.max_seq_len;
+  m.rows = bench::Buffer(ATTN_PROJECT_TOKENS * shape.k_dim * bytes);
+  m.keys = bench::Buffer(tokens * m.attention->k_dim * bytes);
+  m.values = bench::Buffer(tokens * m.attention->v_dim * bytes);
+  m.scratch =
+      bench::Buffer(std::max({m.key->scratch_bytes, m.value->scratch_bytes,
+                              m.attention->scratch_bytes, int64_t(64)}));
   return result;
 }
 
-/// The tokens of each request, a page (or its part that one item may have) at a
-/// time: `body(request, token, count, row)`, the row's address in the cache.
-static void
-forEachPage(const attn_decode_params &p, int64_t bytes,
-            llvm::function_ref<void(int64_t, int64_t, int64_t, const char *)>
-                body) {
-  for (int64_t b = 0; b < p.batch; ++b)
-    for (int64_t t = 0; t < p.seq_lens[b];) {
-      int64_t within = t % p.page_size;
-      int64_t count =
-          std::min({p.page_size - within, p.seq_lens[b] - t,
-                    int64_t(ATTN_PROJECT_TOKENS)});
-      int64_t block =
-          p.block_table
-              ? p.block_table[b * p.block_table_stride + t / p.page_size]
-              : b;
-      body(b, t, count,
-           static_cast<const char *>(p.k) +
-               (block * p.k_stride_block + within * p.k_stride_token) * bytes);
-      t += count;
-    }
+/// Brings `count` rows of a request together, from token `first` on.
+void Materialized::gather(const attn_decode_params &p, int64_t request,
+                          int64_t first, int64_t count) {
+  int64_t bytes = problem.attention().elementBytes();
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t page = (first + i) / p.page_size, slot = (first + i) % p.page_size;
+    int64_t block = p.block_table
+                        ? p.block_table[request * p.block_table_stride + page]
+                        : request;
+    std::memcpy(rows.data() + i * p.k_dim * bytes,
+                static_cast<const char *>(p.k) +
+                    (block * p.k_stride_block + slot * p.k_stride_token) *
+                        bytes,
+                p.k_dim * bytes);
+  }
 }
 
-/// Multiplies the latent part of each row by each head's matrix.
-void Materialized::project(const attn_project_desc &desc,
-                           const attn_decode_params &cache, const void *weight,
-                           bench::Buffer &target, int64_t rowWidth) {
+/// Multiplies the latent part of the gathered rows by each head's matrix, into
+/// rows of `target` from row `first` on.
+void Materialized::project(const attn_project_desc &desc, int64_t count,
+                           const void *weight, bench::Buffer &target,
+                           int64_t first, int64_t rowWidth) {
+  const attn_decode_params &shape = problem.attention().shape();
   int64_t bytes = problem.attention().elementBytes();
-  forEachPage(cache, bytes, [&](int64_t b, int64_t t, int64_t count,
-                                const char *row) {
-    int64_t first = b * cache.q_heads * cache.max_seq_len + t;
-    attn_project_args args = {row,
-                              0,
-                              cache.k_stride_token,
-                              /*in_stride_head=*/0,
-                              weight,
-                              target.data() + first * rowWidth * bytes,
-                              0,
-                              rowWidth,
-                              cache.max_seq_len * rowWidth};
-    attn_project_item item = {0, 0, count, 0, cache.q_heads};
-    desc.kernel(&args, &item, scratch.data());
-  });
-}
-
-/// The rotary part is the same in every head's key.
-void Materialized::copyRope(const attn_decode_params &cache) {
-  int64_t bytes = problem.attention().elementBytes();
-  int64_t rank = problem.dims().getRank(), nope = problem.dims().getNope();
-  int64_t rope = problem.dims().getRope(), width = nope + rope;
-  forEachPage(cache, bytes, [&](int64_t b, int64_t t, int64_t count,
-                                const char *row) {
-    for (int64_t h = 0; h < cache.q_heads; ++h)
-      for (int64_t i = 0; i < count; ++i) {
-        int64_t token = (b * cache.q_heads + h) * cache.max_seq_len + t + i;
-        std::memcpy(keys.data() + (token * width + nope) * bytes,
-                    row + (i * cache.k_stride_token + rank) * bytes,
-                    rope * bytes);
-      }
-  });
+  attn_project_args args = {rows.data(),
+                            0,
+                            shape.k_dim,
+                            /*in_stride_head=*/0,
+                            weight,
+                            target.data() + first * rowWidth * bytes,
+                            0,
+                            rowWidth,
+                            shape.max_seq_len * rowWidth};
+  attn_project_item item = {0, 0, count, 0, shape.q_heads};
+  desc.kernel(&args, &item, scratch.data());
 }
 
 void Materialized::decompress(size_t copy) {
   attn_decode_params cache = problem.attention().params(copy);
   attn_mla_params weights = problem.params(copy);
-  project(*key, cache, weights.w_uk, keys, attention->k_dim);
-  project(*value, cache, weights.w_uv, values, attention->v_dim);
-  copyRope(cache);
+  int64_t bytes = problem.attention().elementBytes();
+  int64_t rank = problem.dims().getRank(), nope = problem.dims().getNope();
+  int64_t rope = problem.dims().getRope(), width = nope + rope;
+  for (int64_t b = 0; b < cache.batch; ++b)
+    for (int64_t t = 0; t < cache.seq_lens[b]; t += ATTN_PROJECT_TOKENS) {
+      int64_t count =
+          std::min<int64_t>(cache.seq_lens[b] - t, ATTN_PROJECT_TOKENS);
+      int64_t first = b * cache.q_heads * cache.max_seq_len + t;
+      gather(cache, b, t, count);
+      project(*key, count, weights.w_uk, keys, first, width);
+      project(*value, count, weights.w_uv, values, first, attention->v_dim);
+      // The rotary part is the same in every head's key.
+      for (int64_t h = 0; rope && h < cache.q_heads; ++h)
+        for (int64_t i = 0; i < count; ++i)
+          std::memcpy(
+              keys.data() +
+                  ((first + h * cache.max_seq_len + i) * width + nope) * bytes,
+              rows.data() + (i * cache.k_dim + rank) * bytes, rope * bytes);
+    }
 }
 
 void Materialized::attend() {

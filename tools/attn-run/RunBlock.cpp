@@ -9,7 +9,7 @@
 #include "../common/LatentForms.h"
 
 #include "attn/Harness/Check.h"
-#include "attn/Harness/LatentProblem.h"
+#include "attn/Harness/Materialized.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <chrono>
@@ -21,8 +21,11 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
                                     const model::LatentBlockSpec &spec,
                                     const BlockRun &run,
                                     llvm::json::Array &records) {
+  auto chosen = chooseForm(context, spec, run.block);
+  if (!chosen)
+    return chosen.takeError();
   auto forms =
-      LatentForms::create(context, spec, run.block, run.decode, Form::Absorbed);
+      LatentForms::create(context, spec, run.block, run.decode, *chosen);
   if (!forms)
     return forms.takeError();
   AttendOp attend = forms->attend();
@@ -38,10 +41,21 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
     return problem.takeError();
   attn_decode_params attention = (*problem)->attention().params();
   attn_mla_params params = (*problem)->params();
-  if (llvm::Error error = (*session)->prepare(params, attention))
-    return std::move(error);
+  std::unique_ptr<Materialized> materialized;
+  if (*chosen == Form::Absorbed) {
+    if (llvm::Error error = (*session)->prepare(params, attention))
+      return std::move(error);
+  } else {
+    auto created = Materialized::create(**problem, (*session)->getLibrary(),
+                                        spec.modelType);
+    if (!created)
+      return created.takeError();
+    materialized = std::move(*created);
+  }
   auto start = std::chrono::steady_clock::now();
-  if (llvm::Error error = (*session)->decode(params))
+  if (materialized)
+    materialized->run();
+  else if (llvm::Error error = (*session)->decode(params))
     return std::move(error);
   double us = std::chrono::duration<double, std::micro>(
                   std::chrono::steady_clock::now() - start)

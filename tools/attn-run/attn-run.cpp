@@ -173,6 +173,8 @@ int main(int argc, char **argv) {
       "attn-run: compile attention for this machine, run it on random inputs, "
       "check it.\n\nExit status 0 only if every check holds.\n");
   exitOnError.setBanner("attn-run: error: ");
+  if (options.block)
+    options.mostQueries = 1024;
   exitOnError(options.validate());
   for (int64_t tokens : opts->context)
     if (tokens < 0 || tokens > INT32_MAX)

@@ -37,7 +37,7 @@ llvm::Expected<LatentForms> LatentForms::create(
     rewrite.push_back(createAttnAbsorb());
     fuse.push_back(createAttnFuseProjections());
   } else {
-    return llvm::createStringError("only the absorbed form has kernels");
+    fuse.push_back(createAttnFuseDecompress());
   }
   if (llvm::Error error = runPasses(*forms.rewritten, std::move(rewrite)))
     return std::move(error);
@@ -46,11 +46,31 @@ llvm::Expected<LatentForms> LatentForms::create(
     return std::move(error);
   AttendOp attend;
   fused->walk([&](AttendOp op) { attend = op; });
+  attend.setForm(form);
   auto kernel = buildLatentKernel(attend, spec.modelType, decode);
   if (!kernel)
     return kernel.takeError();
   forms.kernel = std::move(*kernel);
   return forms;
+}
+
+llvm::Expected<Form> attn::chooseForm(mlir::MLIRContext *context,
+                                      const model::LatentBlockSpec &spec,
+                                      const BlockOptions &block,
+                                      double readGBps, double tflops) {
+  auto module = buildBlockModule(context, spec, block);
+  if (!module)
+    return module.takeError();
+  AttnSelectFormOptions options;
+  options.readGBps = readGBps;
+  options.tflops = tflops;
+  std::vector<std::unique_ptr<mlir::Pass>> passes;
+  passes.push_back(createAttnSelectForm(options));
+  if (llvm::Error error = runPasses(**module, std::move(passes)))
+    return std::move(error);
+  bool absorbed = false;
+  (*module)->walk([&](AttendOp op) { absorbed |= bool(op.getLatentAttr()); });
+  return absorbed ? Form::Absorbed : Form::Materialized;
 }
 
 mlir::func::FuncOp

@@ -28,6 +28,13 @@ struct LatentForms {
   AttendOp attend();
 };
 
+/// The form that `attn-select-form` takes for static extents, by FLOPs alone or
+/// for a machine that is given.
+llvm::Expected<Form> chooseForm(mlir::MLIRContext *context,
+                                const model::LatentBlockSpec &spec,
+                                const BlockOptions &block, double readGBps = 0,
+                                double tflops = 0);
+
 } // namespace attn
 
 #endif // ATTN_TOOLS_COMMON_LATENTFORMS_H

@@ -17,8 +17,9 @@ llvm::Error RunOptions::validate() const {
     return llvm::createStringError("--batch must be 1 to 1048576");
   if (threads < 1 || threads > 4096)
     return llvm::createStringError("--threads must be 1 to 4096");
-  if (qLen < 1 || qLen > 8)
-    return llvm::createStringError("--q-len must be 1 to 8");
+  if (qLen < 1 || qLen > mostQueries)
+    return llvm::createStringError("--q-len must be 1 to " +
+                                   llvm::Twine(mostQueries));
   if (page < 0 || page > 1 << 30)
     return llvm::createStringError("--page must be 0 to 2^30");
   return decodeOptions().takeError();

@@ -72,6 +72,8 @@ struct RunOptions {
                             llvm::cl::value_desc("file"),
                             llvm::cl::cat(category)};
 
+  /// Query tokens of the largest call.
+  int64_t mostQueries = 8;
   /// An error that names the first option with a value out of range.
   llvm::Error validate() const;
   /// dtype, layout, page and q-len.

@@ -45,8 +45,9 @@ private:
   std::unique_ptr<Problem> core;
   LatentAttr latent;
   bench::Buffer query, out;
-  std::vector<bench::Buffer> weightsUK,
-      weightsUV; ///< [H, nope, rank], [H, rank, v]
+  /// [H, rank, nope], or [H, nope, rank] if transposed; and [H, rank, v].
+  std::vector<bench::Buffer> weightsUK, weightsUV;
+  bool transposed = false;
 };
 
 } // namespace attn::harness

@@ -13,8 +13,8 @@
 namespace attn::harness {
 
 /// The kernels of `form = materialized` composed on the calling thread: K and V
-/// of every head are decompressed to memory, page by page, and attended to, head
-/// by head. A head's tokens follow each other there.
+/// of every head are decompressed to memory, page by page, and attended to,
+/// head by head. A head's tokens follow each other there.
 class Materialized {
 public:
   /// Finds `<name>_key`, `<name>_value` and `<name>` in the library, both of
@@ -29,15 +29,18 @@ public:
 
 private:
   Materialized(LatentProblem &problem) : problem(problem) {}
-  void project(const attn_project_desc &desc, const attn_decode_params &cache,
-               const void *weight, bench::Buffer &target, int64_t rowWidth);
-  void copyRope(const attn_decode_params &cache);
+  void gather(const attn_decode_params &cache, int64_t request, int64_t first,
+              int64_t count);
+  void project(const attn_project_desc &desc, int64_t count, const void *weight,
+               bench::Buffer &target, int64_t first, int64_t rowWidth);
 
   LatentProblem &problem;
   const attn_project_desc *key = nullptr, *value = nullptr;
   const attn_kernel_desc *attention = nullptr;
   /// [batch][head][token][nope + rope] and [...][v].
-  bench::Buffer keys, values, scratch;
+  bench::Buffer keys, values;
+  bench::Buffer rows; ///< gathered from the cache
+  bench::Buffer scratch;
 };
 
 } // namespace attn::harness

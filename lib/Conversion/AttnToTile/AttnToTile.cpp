@@ -285,8 +285,8 @@ struct ConvertAttnToTilePass
     if (failed(sinkCaptures(attend)))
       return failure();
     // What a projection reads next is not rounded in between.
-    bool wide = attend.hasUpProjections();
-    if (wide) {
+    bool wide = attend.getForm() == Form::Absorbed;
+    if (attend.hasUpProjections()) {
       FailureOr<AttendOp> core = separateProjections(attend, name, symbols);
       if (failed(core))
         return failure();

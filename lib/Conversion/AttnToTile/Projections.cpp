@@ -36,44 +36,100 @@ LogicalResult attn::convertProject(ProjectOp project, StringRef name,
                        /*wideInput=*/false, symbols);
 }
 
+namespace {
+/// Separates one attention.
+struct Separator {
+  Separator(AttendOp attend, StringRef name, SymbolTable &symbols)
+      : attend(attend), name(name), symbols(symbols), b(attend),
+        dims(*attend.getLatent()) {}
+
+  FailureOr<AttendOp> absorbed();
+  FailureOr<AttendOp> materialized();
+
+  RankedTensorType withWidth(RankedTensorType type, int64_t width) {
+    SmallVector<int64_t> shape(type.getShape());
+    shape.back() = width;
+    return type.clone(shape);
+  }
+  LogicalResult add(StringRef suffix, Value weight, bool wideInput) {
+    return addProjection(attend, (name + suffix).str(), weight, wideInput,
+                         symbols);
+  }
+  AttendOp core(Value query, Value key, RankedTensorType output,
+                HeadsAttr heads, LatentAttr latent);
+
+  AttendOp attend;
+  StringRef name;
+  SymbolTable &symbols;
+  OpBuilder b;
+  LatentAttr dims;
+};
+} // namespace
+
+/// The attention between, or behind, the projections.
+AttendOp Separator::core(Value query, Value key, RankedTensorType output,
+                         HeadsAttr heads, LatentAttr latent) {
+  SmallVector<Type> types = {output};
+  if (attend.getLse())
+    types.push_back(attend.getLse().getType());
+  auto core = AttendOp::create(
+      b, attend.getLoc(), types, query, key, /*value=*/Value(),
+      /*lens=*/Value(), attend.getSinks(), heads, attend.getMaskAttr(),
+      attend.getScaleAttr(), attend.getSoftcapAttr(), latent);
+  core->setDiscardableAttrs(attend->getDiscardableAttrDictionary());
+  core.getScore().takeBody(attend.getScore());
+  return core;
+}
+
+FailureOr<AttendOp> Separator::absorbed() {
+  if (!attend.getUpTransposed())
+    return attend.emitOpError("needs W_UK as the query's projection reads it, "
+                              "[H, nope, rank] (up_transposed)");
+  if (failed(add("_query", attend.getUpK(), /*wideInput=*/false)) ||
+      failed(add("_output", attend.getUpV(), /*wideInput=*/true)))
+    return failure();
+  int64_t rank = dims.getRank();
+  Value query = attend->getBlock()->addArgument(
+      withWidth(attend.getQuery().getType(), rank + dims.getRope()),
+      attend.getLoc());
+  return core(query, attend.getKey(),
+              withWidth(attend.getOutput().getType(), rank), attend.getHeads(),
+              dims);
+}
+
+FailureOr<AttendOp> Separator::materialized() {
+  if (attend.getUpTransposed())
+    return attend.emitOpError(
+        "needs W_UK as it decompresses keys, [H, rank, nope]");
+  if (failed(add("_key", attend.getUpK(), /*wideInput=*/false)) ||
+      failed(add("_value", attend.getUpV(), /*wideInput=*/false)))
+    return failure();
+  int64_t heads = attend.getHeads().getQ();
+  auto cache = KVCacheType::get(b.getContext(), heads, PartKind::K,
+                                dims.getNope() + dims.getRope(), dims.getV(),
+                                attend.getQuery().getType().getElementType(),
+                                KVCacheType::kContiguous, Layout::Row);
+  Value key = attend->getBlock()->addArgument(cache, attend.getLoc());
+  return core(attend.getQuery(), key, attend.getOutput().getType(),
+              HeadsAttr::get(b.getContext(), heads, heads), LatentAttr());
+}
+
 FailureOr<AttendOp> attn::separateProjections(AttendOp attend, StringRef name,
                                               SymbolTable &symbols) {
   if (!attend.getForm())
     return attend.emitOpError("has no form");
-  if (*attend.getForm() != Form::Absorbed)
-    return attend.emitOpError("has no kernel in the form ")
-           << stringifyForm(*attend.getForm()) << "; absorbed has";
-  if (!attend.getUpTransposed())
-    return attend.emitOpError("needs W_UK as the query's projection reads it, "
-                              "[H, nope, rank] (up_transposed)");
   if (!attend.getCacheType())
     return attend.emitOpError("reads key tensors; kernels read caches");
-  if (failed(addProjection(attend, (name + "_query").str(), attend.getUpK(),
-                           /*wideInput=*/false, symbols)) ||
-      failed(addProjection(attend, (name + "_output").str(), attend.getUpV(),
-                           /*wideInput=*/true, symbols)))
-    return failure();
-
-  LatentAttr dims = *attend.getLatent();
-  auto wide = [&](RankedTensorType type, int64_t width) {
-    SmallVector<int64_t> shape(type.getShape());
-    shape.back() = width;
-    return type.clone(shape);
-  };
-  Location loc = attend.getLoc();
-  Value query = attend->getBlock()->addArgument(
-      wide(attend.getQuery().getType(), dims.getRank() + dims.getRope()), loc);
-  OpBuilder b(attend);
-  SmallVector<Type> types = {
-      wide(attend.getOutput().getType(), dims.getRank())};
-  if (attend.getLse())
-    types.push_back(attend.getLse().getType());
-  auto core =
-      AttendOp::create(b, loc, types, query, attend.getKey(), /*value=*/Value(),
-                       /*lens=*/Value(), attend.getSinks(), attend.getHeads(),
-                       attend.getMaskAttr(), attend.getScaleAttr(),
-                       attend.getSoftcapAttr(), dims);
-  core->setDiscardableAttrs(attend->getDiscardableAttrDictionary());
-  core.getScore().takeBody(attend.getScore());
-  return core;
+  Separator separator(attend, name, symbols);
+  switch (*attend.getForm()) {
+  case Form::Absorbed:
+    return separator.absorbed();
+  case Form::Materialized:
+    return separator.materialized();
+  case Form::FusedDecompress:
+    break;
+  }
+  return attend.emitOpError("has no kernel in the form ")
+         << stringifyForm(*attend.getForm())
+         << "; absorbed and materialized have";
 }

@@ -32,6 +32,36 @@ func.func @mla(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x5
 
 !cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
 
+// Decompressed to memory: what the projections with W_UK and W_UV leave is a
+// cache of every head's K and V.
+
+// CHECK-DAG: tile.projection @full_key {element = bf16, heads = 16 : i64, k = 512 : i64, n = 128 : i64, schedule = {{[^}]*}}}
+// CHECK-DAG: tile.projection @full_value {element = bf16, heads = 16 : i64, k = 512 : i64, n = 64 : i64, schedule = {{[^}]*}}}
+// CHECK: tile.kernel @full attributes {cache = #tile.cache<heads = 16, k = 192, v = 64, element = bf16, layout = row, v_in_k = false>, group = 1 : i64, q_len = 160 : i64
+// CHECK-SAME: engine = amx
+func.func @full(%q: tensor<?x160x16x192xbf16>, %rows: !cache, %w_uk: tensor<16x512x128xbf16>, %w_uv: tensor<16x512x64xbf16>) -> tensor<?x160x16x64xbf16> {
+  %o = attn.attend %q, %rows up(%w_uk, %w_uv) {form = #attn.form<materialized>, heads = #attn.heads<q = 16, kv = 1>,
+      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 64>, scale = 0.0721687824 : f32}
+     : (tensor<?x160x16x192xbf16>, !cache, tensor<16x512x128xbf16>, tensor<16x512x64xbf16>) -> tensor<?x160x16x64xbf16>
+  return %o : tensor<?x160x16x64xbf16>
+}
+
+// -----
+
+!cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+
+func.func @weight_as_the_query_reads_it(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
+  // expected-error @+1 {{needs W_UK as it decompresses keys, [H, rank, nope]}}
+  %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<materialized>, heads = #attn.heads<q = 16, kv = 1>,
+      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32, up_transposed}
+     : (tensor<?x1x16x192xbf16>, !cache, tensor<16x128x512xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>
+  return %o : tensor<?x1x16x128xbf16>
+}
+
+// -----
+
+!cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+
 func.func @no_form(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
   // expected-error @+1 {{has no form}}
   %o = attn.attend %q, %rows up(%w_t, %w_uv) {heads = #attn.heads<q = 16, kv = 1>,
@@ -45,7 +75,7 @@ func.func @no_form(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x1
 !cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
 
 func.func @other_form(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_uk: tensor<16x512x128xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
-  // expected-error @+1 {{has no kernel in the form fused_decompress; absorbed has}}
+  // expected-error @+1 {{has no kernel in the form fused_decompress; absorbed and materialized have}}
   %o = attn.attend %q, %rows up(%w_uk, %w_uv) {form = #attn.form<fused_decompress>, heads = #attn.heads<q = 16, kv = 1>,
       latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32}
      : (tensor<?x1x16x192xbf16>, !cache, tensor<16x512x128xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>

@@ -121,7 +121,13 @@ struct SelectCPUSchedule
       if (op->hasAttr("tile.schedule"))
         return;
       if (auto attend = dyn_cast<AttendOp>(op)) {
-        if (KVCacheType cache = attend.getCacheType())
+        if (attend.getForm() == Form::Materialized)
+          // K and V of one head after the other.
+          annotate(op, *level,
+                   {attend.getQuery().getType().getElementType(),
+                    attend.getQuery().getType().getDimSize(1), false,
+                    Layout::Row, KVCacheType::kContiguous, /*kvHeads=*/1});
+        else if (KVCacheType cache = attend.getCacheType())
           annotate(op, *level,
                    {cache.getElementType(),
                     attend.getHeads().getGroup() *
