@@ -24,7 +24,8 @@ Cta::Cta(Launch &launch)
                   launch.config.block.z),
       actors(2 * threadCount + kMBarriers),
       sharedBytes(launch.kernel.static_shared_bytes +
-                  launch.config.dynamicSharedBytes) {
+                  launch.config.dynamicSharedBytes),
+      random(launch.config.seed) {
   mapArena();
   stacks.reserve(threadCount);
   threads.resize(threadCount);
@@ -42,15 +43,14 @@ void Cta::mapArena() {
     std::fprintf(stderr, "attn-simt: no memory below 2^31 for shared memory\n");
     std::abort();
   }
-  auto address = reinterpret_cast<uintptr_t>(mapped);
-  uintptr_t aligned =
-      (address + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
-  if (aligned != address)
-    munmap(mapped, aligned - address);
-  uintptr_t end = aligned + kSharedAlignment;
-  if (end != address + bytes)
-    munmap(reinterpret_cast<void *>(end), address + bytes - end);
-  arena = reinterpret_cast<char *>(aligned);
+  auto *start = static_cast<char *>(mapped);
+  size_t before = -reinterpret_cast<uintptr_t>(start) % kSharedAlignment;
+  size_t after = bytes - kSharedAlignment - before;
+  if (before)
+    munmap(start, before);
+  arena = start + before;
+  if (after)
+    munmap(arena + kSharedAlignment, after);
 }
 
 void Cta::run(uint32_t newIndex) {

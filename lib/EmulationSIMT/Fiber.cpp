@@ -80,15 +80,15 @@ void Stacks::reserve(size_t count) {
 }
 
 Context Stacks::start(size_t index, void (*main)()) const {
+  // A multiple of 64, as pages and kStagger are.
   char *top = memory + (index + 1) * kStackBytes - kStagger * (index % 64);
-  auto *words = reinterpret_cast<void **>(reinterpret_cast<uintptr_t>(top) &
-                                          ~uintptr_t(63));
+  auto *words = reinterpret_cast<void **>(top);
   // As after a call: rsp is 8 more than a multiple of 16 when `main` begins.
   *--words = nullptr;
   *--words = reinterpret_cast<void *>(main);
   for (int i = 0; i < 6; ++i)
     *--words = nullptr;
-  return words;
+  return static_cast<Context>(words);
 }
 
 bool Stacks::contains(size_t index, const void *address, size_t bytes) const {

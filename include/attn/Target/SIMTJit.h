@@ -23,8 +23,9 @@ namespace attn {
 struct SIMTCompileOptions {
   /// Check loads and stores.
   bool instrument = true;
-  /// Of LLVM, 0 to 2. Compilation is most of the time of a short run.
-  unsigned optLevel = 1;
+  /// Of LLVM, 0 to 2. The time is in the emulator, not in this code
+  /// (docs/simt.md), so 0 is the fastest as a whole.
+  unsigned optLevel = 0;
 };
 
 /// The kernels of a module, compiled into this process. The code is for any
