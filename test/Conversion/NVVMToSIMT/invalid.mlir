@@ -50,6 +50,22 @@ llvm.func @atomic(%p: !llvm.ptr<1>, %x: i16) {
 
 // -----
 
+llvm.func @predicate(%m: !llvm.ptr<3>, %n: i32, %p: i1) {
+  // expected-error @+1 {{no emulation of 'predicate'}}
+  nvvm.mbarrier.init %m, %n, predicate = %p : !llvm.ptr<3>, i32, i1
+  llvm.return
+}
+
+// -----
+
+llvm.func @multicast(%to: !llvm.ptr<7>, %from: !llvm.ptr<1>, %m: !llvm.ptr<3>, %n: i32, %mask: i16) {
+  // expected-error @+1 {{no emulation of clusters}}
+  nvvm.cp.async.bulk.shared.cluster.global %to, %from, %m, %n multicast_mask = %mask : !llvm.ptr<7>, !llvm.ptr<1>
+  llvm.return
+}
+
+// -----
+
 gpu.module @kernels {
   // expected-error @+1 {{kernels have to be llvm.func}}
   gpu.func @k() kernel {

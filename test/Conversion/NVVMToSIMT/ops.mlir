@@ -118,6 +118,36 @@ llvm.func @copies(%to: !llvm.ptr<3>, %from: !llvm.ptr<1>, %bytes: i32) {
 
 // -----
 
+// CHECK-LABEL: llvm.func @mbarriers
+// CHECK-SAME: (%{{.*}}: !llvm.ptr<3>, %{{.*}}: !llvm.ptr<3>, %{{.*}}: !llvm.ptr<1>, %[[N:.*]]: i32)
+llvm.func @mbarriers(%m: !llvm.ptr<3>, %to: !llvm.ptr<3>, %from: !llvm.ptr<1>, %n: i32) {
+  // CHECK: llvm.call @attn_simt_mbarrier_init(%{{.*}}, %{{.*}}, %[[N]])
+  nvvm.mbarrier.init %m, %n : !llvm.ptr<3>, i32
+  // CHECK: %[[STATE:.*]] = llvm.call @attn_simt_mbarrier_arrive(%{{.*}}, %{{.*}}, %[[N]], %{{.*}}) : (i32, !llvm.ptr, i32, i32) -> i64
+  %s = nvvm.mbarrier.arrive %m, %n : !llvm.ptr<3> -> i64
+  // CHECK: %[[ONE:.*]] = llvm.mlir.constant(1 : i32)
+  // CHECK: llvm.call @attn_simt_mbarrier_arrive(%{{.*}}, %{{.*}}, %[[ONE]], %[[N]])
+  nvvm.mbarrier.arrive.expect_tx %m, %n : !llvm.ptr<3>, i32
+  // CHECK: %[[NONE:.*]] = llvm.mlir.constant(0 : i32)
+  // CHECK: llvm.call @attn_simt_mbarrier_arrive(%{{.*}}, %{{.*}}, %[[NONE]], %[[N]])
+  nvvm.mbarrier.expect_tx %m, %n : !llvm.ptr<3>, i32
+  // CHECK: llvm.call @attn_simt_bulk_load(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %[[N]])
+  nvvm.cp.async.bulk.shared.cluster.global %to, %from, %m, %n : !llvm.ptr<3>, !llvm.ptr<1>
+  // CHECK: llvm.call @attn_simt_mbarrier_copies_arrive
+  nvvm.cp.async.mbarrier.arrive %m : !llvm.ptr<3>
+  // CHECK: %[[PARITY:.*]] = llvm.zext %[[N]] : i32 to i64
+  // CHECK: llvm.call @attn_simt_mbarrier_test(%{{.*}}, %{{.*}}, %[[PARITY]], %{{.*}}, %{{.*}})
+  nvvm.mbarrier.try_wait.parity %m, %n, %n : !llvm.ptr<3>, i32, i32
+  // CHECK: %[[OVER:.*]] = llvm.call @attn_simt_mbarrier_test(%{{.*}}, %{{.*}}, %[[STATE]], %{{.*}}, %{{.*}})
+  // CHECK: llvm.icmp "ne" %[[OVER]]
+  %over = nvvm.mbarrier.test.wait %m, %s : !llvm.ptr<3>, i64 -> i1
+  // CHECK: llvm.call @attn_simt_mbarrier_inval
+  nvvm.mbarrier.inval %m : !llvm.ptr<3>
+  llvm.return
+}
+
+// -----
+
 // CHECK-LABEL: llvm.func @atomics
 llvm.func @atomics(%p: !llvm.ptr<1>, %x: f32, %n: i64) {
   // CHECK: %[[OP:.*]] = llvm.mlir.constant(12 : i32)
