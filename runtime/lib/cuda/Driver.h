@@ -88,8 +88,6 @@ struct LaunchConfig {
   X(memcpyDtoH, cuMemcpyDtoH_v2, (void *, DevicePtr, size_t))                  \
   X(memcpyDtoDAsync, cuMemcpyDtoDAsync_v2,                                     \
     (DevicePtr, DevicePtr, size_t, Handle))                                    \
-  X(memsetD8Async, cuMemsetD8Async,                                            \
-    (DevicePtr, unsigned char, size_t, Handle))                                \
   X(streamCreate, cuStreamCreate, (Handle *, unsigned))                        \
   X(streamDestroy, cuStreamDestroy_v2, (Handle))                               \
   X(streamSynchronize, cuStreamSynchronize, (Handle))                          \

@@ -91,7 +91,6 @@ CHECK_TYPE(memFree, cuMemFree);
 CHECK_TYPE(memcpyHtoD, cuMemcpyHtoD);
 CHECK_TYPE(memcpyDtoH, cuMemcpyDtoH);
 CHECK_TYPE(memcpyDtoDAsync, cuMemcpyDtoDAsync);
-CHECK_TYPE(memsetD8Async, cuMemsetD8Async);
 CHECK_TYPE(streamCreate, cuStreamCreate);
 CHECK_TYPE(streamDestroy, cuStreamDestroy);
 CHECK_TYPE(streamSynchronize, cuStreamSynchronize);
