@@ -19,16 +19,21 @@ using namespace attn::harness;
 attn_status SimtSession::load(void *context, const attn_gpu_kernel_desc *kernel,
                               attn_gpu_functions *functions) {
   auto *session = static_cast<SimtSession *>(context);
-  auto find = [&](const char *name) -> void * {
+  auto find = [&](const std::string &name) -> void * {
     auto entry = session->jit->lookup(name);
     if (entry)
       return const_cast<attn_simt_kernel *>(*entry);
     llvm::consumeError(entry.takeError());
     return nullptr;
   };
-  *functions = {nullptr, find(kernel->plan), find(kernel->decode),
-                find(kernel->combine)};
-  bool all = functions->plan && functions->decode && functions->combine;
+  *functions = {nullptr,
+                find(kernel->plan),
+                find(kernel->decode),
+                find(kernel->combine),
+                find(std::string(kernel->decode) + "_merge"),
+                find(std::string(kernel->decode) + "_append")};
+  bool all = functions->plan && functions->decode && functions->combine &&
+             functions->merge && functions->append;
   return all ? ATTN_OK : ATTN_ERROR_LIBRARY_SYMBOL;
 }
 
@@ -48,6 +53,10 @@ attn_status SimtSession::launch(void *context, void *function,
   session->report.seed = report.seed;
   llvm::append_range(session->report.findings, report.findings);
   return report.ok() ? ATTN_OK : ATTN_ERROR_CUDA;
+}
+
+void SimtSession::useMemory(std::unique_ptr<simt::Memory> buffers) {
+  memory = std::move(buffers);
 }
 
 /// Tells the emulator what memory a call may touch.
@@ -105,7 +114,6 @@ SimtSession::create(mlir::ModuleOp module, const SimtOptions &options) {
 SimtSession::~SimtSession() { attn_library_close(library); }
 
 llvm::Error SimtSession::decode(attn_decode_params params) {
-  report = {};
   params.device = ATTN_DEVICE_CUDA;
   params.pool = nullptr;
   uint64_t needed = 0;
@@ -117,7 +125,12 @@ llvm::Error SimtSession::decode(attn_decode_params params) {
   params.workspace = workspace.data();
   params.workspace_bytes = needed;
   registerBuffers(params);
-  attn_status status = attn_decode(library, &params);
+  return run([&] { return attn_decode(library, &params); });
+}
+
+llvm::Error SimtSession::run(llvm::function_ref<attn_status()> call) {
+  report = {};
+  attn_status status = call();
   if (!report.ok())
     return llvm::createStringError(report.str());
   return toError(status);

@@ -6,8 +6,8 @@
 |*===----------------------------------------------------------------------===*
 |*
 |* Libraries of GPU kernels, and the launchers that run them. A library made
-|* here serves attn_query_support, attn_decode_workspace_size and attn_decode
-|* with device = ATTN_DEVICE_CUDA:
+|* here serves attn_query_support, attn_decode_workspace_size, attn_decode,
+|* attn_merge and attn_append with device = ATTN_DEVICE_CUDA:
 |*
 |*   attn_gpu_launcher cuda;
 |*   attn_cuda_launcher(&cuda);       the GPU of the current CUDA context
@@ -30,6 +30,9 @@
 |* - Rows of q, k, v and out begin at multiples of 16 bytes.
 |* - Lengths come from seq_lens and indices are int32 (ATTN_ERROR_UNSUPPORTED
 |*   otherwise). `isa` and `pool` are not looked at.
+|* - attn_merge needs no workspace. attn_append takes a library, one of whose
+|*   kernels has the dtype and the widths in question; slots are not checked
+|*   (a negative one is skipped), and of two tokens with one slot either stays.
 |* - The workspace may not be shared by calls that can overlap. It needs no
 |*   initialisation.
 |*
@@ -53,6 +56,7 @@ extern "C" {
 typedef struct attn_gpu_functions {
   void *module;
   void *plan, *decode, *combine;
+  void *merge, *append; /**< null: the image has none */
 } attn_gpu_functions;
 
 /** Shape of one launch. */

@@ -19,6 +19,15 @@
 |* Grids, shared memory and workspace depend on capacities only, so the three
 |* can be captured in a graph; lengths are read on the device.
 |*
+|* Two more functions stand beside the three in an image, named after the decode
+|* function `d`, with the same parameter:
+|*
+|*   d_merge   <<<(batch, combine_blocks), combine_threads>>>
+|*             attn_merge: `parts` states of each request, [parts][batch], from
+|*             tensors.partial_out and partial_lse
+|*   d_append  <<<append.tokens, ATTN_GPU_APPEND_THREADS>>>
+|*             attn_append: rows of `append` into tensors.k and tensors.v
+|*
 |* Split-KV. A unit of work is one KV tile of one request (or, in the
 |* batch-invariant mode, a chunk of `split_tiles` tiles). The units of all
 |* requests stand in one row, T[r] being the number before request r, and every
@@ -40,9 +49,22 @@
 extern "C" {
 #endif
 
-#define ATTN_GPU_ABI_VERSION 1
+#define ATTN_GPU_ABI_VERSION 2
 
-/** The parameter of all three kernels; pointers are device pointers. */
+/** Threads of a CTA of the append kernel, which copies one token. */
+#define ATTN_GPU_APPEND_THREADS 128
+
+/** New rows of K and V, on their way into the cache. */
+typedef struct attn_gpu_append {
+  const void *k_src; /**< [tokens, kv_heads, k_dim] */
+  int64_t k_src_stride_token, k_src_stride_head;
+  const void *v_src; /**< [tokens, kv_heads, v_dim]; unused where V is in K */
+  int64_t v_src_stride_token, v_src_stride_head;
+  const int64_t *slot_mapping; /**< [tokens]: block * page_size + row;
+                                    negative: skip */
+} attn_gpu_append;
+
+/** The parameter of all kernels; pointers are device pointers. */
 typedef struct attn_gpu_args {
   attn_kernel_args tensors; /**< as for the CPU; partial_out and partial_lse
                                  hold `slots` slots */
@@ -57,11 +79,12 @@ typedef struct attn_gpu_args {
       [0] per_part; [1] the number of units; [2 .. 2 + batch] T;
       [3 + max_batch ..] for each part, the request its first unit is of. */
   int32_t *plan;
-  int64_t batch;       /**< requests of this call, <= max_batch */
-  int64_t max_batch;   /**< capacity */
-  int64_t parts;       /**< parts that the units are dealt to */
-  int64_t split_tiles; /**< 0: balanced; else tiles per chunk, the
-                            batch-invariant mode */
+  int64_t batch;          /**< requests of this call, <= max_batch */
+  int64_t max_batch;      /**< capacity */
+  int64_t parts;          /**< parts that the units are dealt to */
+  int64_t split_tiles;    /**< 0: balanced; else tiles per chunk, the
+                               batch-invariant mode */
+  attn_gpu_append append; /**< of the append kernel */
 } attn_gpu_args;
 
 /** int32 elements of attn_gpu_args::plan. */

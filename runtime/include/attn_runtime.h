@@ -448,6 +448,8 @@ typedef struct attn_append_params {
   int32_t reserved_2; /**< 0 */
   void *stream;       /**< as in decode */
   attn_pool *pool;    /**< null: the calling thread alone */
+  /** On a GPU: whose append kernel to run; not looked at on the CPU. */
+  const attn_library *lib;
 } attn_append_params;
 
 /** Writes K and V rows at their slots, in order: of two tokens with one slot

@@ -8,6 +8,7 @@
 #include "Check.h"
 #include "ThreadPool.h"
 #include "attn_layout.h"
+#include "gpu/GpuDecode.h"
 
 #include <algorithm>
 
@@ -16,7 +17,7 @@
 using namespace attn::runtime;
 
 // The struct is an ABI: it may only grow, at its end.
-static_assert(sizeof(attn_append_params) == 200);
+static_assert(sizeof(attn_append_params) == 208);
 static constexpr size_t kFirstSize = 176;
 
 namespace {
@@ -186,7 +187,6 @@ attn_status attn_append(const attn_append_params *params) {
   attn_append_params p;
   ATTN_TRY(readStruct("attn_append_params", params, p, kFirstSize));
   ATTN_TRY(checkFacts(p));
-  ATTN_TRY(checkIsCpu("attn_append", p.device));
   if (p.tokens == 0)
     return ATTN_OK;
   bool hasV = !(p.flags & ATTN_FLAG_V_IN_K);
@@ -196,6 +196,8 @@ attn_status attn_append(const attn_append_params *params) {
   else if (p.v_src || (p.v && p.v != p.k))
     return fail(ATTN_ERROR_V_POINTER,
                 "a V besides K is given under ATTN_FLAG_V_IN_K");
+  if (p.device != ATTN_DEVICE_CPU)
+    return gpu::append(p);
   ATTN_TRY(checkSlots(p));
   AppendJob job = {&p, countThreads(p)};
   PoolSession(job.threads > 1 ? p.pool : nullptr).run(runAppend, &job);

@@ -12,6 +12,7 @@
 #include "ThreadPool.h"
 #include "Validate.h"
 #include "Workspace.h"
+#include "gpu/GpuDecode.h"
 
 using namespace attn::runtime;
 
@@ -69,12 +70,14 @@ static attn_status prepare(const attn_library *lib,
   ATTN_TRY(checkHeads(p.q_heads, p.kv_heads));
   ATTN_TRY(checkMinimum("v_dim", p.v_dim, 1));
   ATTN_TRY(checkMinimum("q_len", p.q_len, 1));
-  return selectKernel(*lib->table, p, attn_cpu_isa(), desc);
+  return selectKernel(*lib->table, p, getHostLevel(lib), desc);
 }
 
 static uint64_t getWorkspaceSize(const attn_kernel_desc &desc,
                                  const attn_merge_params &p) {
-  return uint64_t(attn_pool_size(p.pool)) * getScratchStride(desc);
+  return gpu::isKernel(desc)
+             ? 0
+             : uint64_t(attn_pool_size(p.pool)) * getScratchStride(desc);
 }
 
 /// The parts must be there unless there are none.
@@ -114,21 +117,12 @@ attn_status attn_merge(const attn_library *lib,
   if (uint64_t needed = getWorkspaceSize(*desc, p))
     ATTN_TRY(checkWorkspace(p.workspace, p.workspace_bytes, needed));
 
+  if (gpu::isKernel(*desc))
+    return gpu::merge(*lib, *desc, p);
+
   MergeJob job;
   job.desc = desc;
-  job.args = {};
-  job.args.sinks = p.sinks;
-  job.args.out = p.out;
-  job.args.out_stride_batch = p.out_stride_batch;
-  job.args.out_stride_token = p.out_stride_token;
-  job.args.out_stride_head = p.out_stride_head;
-  job.args.lse = p.lse;
-  job.args.lse_stride_batch = p.lse_stride_batch;
-  job.args.lse_stride_token = p.lse_stride_token;
-  job.args.lse_stride_head = p.lse_stride_head;
-  // The kernels write partial states, a combine only reads them.
-  job.args.partial_out = const_cast<float *>(p.partial_out);
-  job.args.partial_lse = const_cast<float *>(p.partial_lse);
+  job.args = getMergeArgs(p);
   job.batch = p.batch;
   job.parts = p.parts;
   job.threads = attn_pool_size(p.pool);

@@ -123,3 +123,20 @@ attn_kernel_args attn::runtime::getKernelArgs(const attn_decode_params &p,
   args.partial_lse = static_cast<float *>(partialLse);
   return args;
 }
+
+attn_kernel_args attn::runtime::getMergeArgs(const attn_merge_params &p) {
+  attn_kernel_args args = {};
+  args.sinks = p.sinks;
+  args.out = p.out;
+  args.out_stride_batch = p.out_stride_batch;
+  args.out_stride_token = p.out_stride_token;
+  args.out_stride_head = p.out_stride_head;
+  args.lse = p.lse;
+  args.lse_stride_batch = p.lse_stride_batch;
+  args.lse_stride_token = p.lse_stride_token;
+  args.lse_stride_head = p.lse_stride_head;
+  // The kernels write partial states, a combine only reads them.
+  args.partial_out = const_cast<float *>(p.partial_out);
+  args.partial_lse = const_cast<float *>(p.partial_lse);
+  return args;
+}

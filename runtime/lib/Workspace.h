@@ -54,6 +54,8 @@ attn_status layOutWorkspace(const attn_kernel_desc &desc,
 /// What kernels read of a call: tensors and strides, and the partial states.
 attn_kernel_args getKernelArgs(const attn_decode_params &params,
                                void *partialOut, void *partialLse);
+/// What a merge reads and writes; the rest is null.
+attn_kernel_args getMergeArgs(const attn_merge_params &params);
 
 /// Bytes from one thread's scratch to the next; whole cache lines.
 uint64_t getScratchStride(const attn_kernel_desc &desc);

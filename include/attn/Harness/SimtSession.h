@@ -43,6 +43,11 @@ public:
   /// emulator found is in `report` (and makes the call fail).
   llvm::Error decode(attn_decode_params params);
 
+  /// Runs any call of the runtime that launches kernels of this library, with
+  /// `buffers` as the memory that they may touch (see useMemory).
+  llvm::Error run(llvm::function_ref<attn_status()> call);
+  void useMemory(std::unique_ptr<simt::Memory> buffers);
+
   attn_library *getLibrary() const { return library; }
   const attn_gpu_kernel_desc &kernel() const { return kernels->descs.front(); }
   double compileSeconds() const { return seconds; }

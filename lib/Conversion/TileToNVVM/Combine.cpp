@@ -107,7 +107,8 @@ struct CombineKernel : Geometry {
     return {out, e.load(e.ptr(lseBase, e.mul(at.lse, 4)), e.f32(), 4)};
   }
 
-  LogicalResult merge(tile::PartialsOp op, const Split &split) {
+  LogicalResult merge(tile::PartialsOp op, Value count,
+                      function_ref<Value(Value)> slotOf) {
     SmallVector<Value> inits;
     SmallVector<int64_t> sizes;
     for (Value init : op.getInits()) {
@@ -124,20 +125,20 @@ struct CombineKernel : Geometry {
     };
     LogicalResult result = success();
     Block &body = op.getBody().front();
-    Value last = e.add(split.count, -1), none = e.f32(-INFINITY);
+    Value last = e.add(count, -1), none = e.f32(-INFINITY);
     auto loadAhead = [&](Value first) {
       SmallVector<std::pair<Fragment, Value>> partials;
       for (int64_t i = 0; i < slotsAhead(); ++i) {
         // Past the end stands the last slot, with no weight.
         Value index = e.add(first, i);
-        auto [out, lse] = loadPartial(emitSlot(k, split, e.min(index, last)));
+        auto [out, lse] = loadPartial(slotOf(e.min(index, last)));
         partials.push_back(
             {out, e.select(e.lessEqual(index, last), lse, none)});
       }
       return partials;
     };
     ValueRange merged =
-        e.loop(e.i32(0), split.count, e.i32(slotsAhead()), inits,
+        e.loop(e.i32(0), count, e.i32(slotsAhead()), inits,
                [&](Value first, ValueRange carried) -> SmallVector<Value> {
                  SmallVector<Value> state(carried);
                  for (auto &[out, lse] : loadAhead(first)) {
@@ -159,28 +160,40 @@ struct CombineKernel : Geometry {
     return result;
   }
 
-  LogicalResult run() {
+  LogicalResult mergeAll(Value count, function_ref<Value(Value)> slotOf) {
+    for (Operation &op : k.op.getBody().front()) {
+      auto partials = dyn_cast<tile::PartialsOp>(op);
+      if (failed(partials ? merge(partials, count, slotOf) : emitOp(op)))
+        return failure();
+    }
+    return success();
+  }
+
+  /// `ofCaller`: the states that attn_merge is given, else those of a split.
+  LogicalResult run(bool ofCaller) {
     k.identifyThread();
     int64_t blocks = llvm::divideCeil(k.rows(), kCombineRows);
     Value block = e.special(Register::BlockY);
     k.head = e.div(block, blocks);
     k.request = e.special(Register::BlockX);
     row = e.add(e.mul(e.rem(block, blocks), kCombineRows), k.warp);
+    Value batch = k.smallField(offsetof(attn_gpu_args, batch));
     // Whole warps leave: nothing below waits for other warps.
-    Value exists =
-        e.both(e.less(k.request, k.smallField(offsetof(attn_gpu_args, batch))),
-               e.less(row, k.rows()));
+    Value exists = e.both(e.less(k.request, batch), e.less(row, k.rows()));
     LogicalResult result = success();
     e.ifThen(exists, [&] {
+      if (ofCaller) {
+        Value parts = k.smallField(offsetof(attn_gpu_args, parts));
+        result = mergeAll(parts, [&](Value index) {
+          return e.add(e.mul(index, batch), k.request);
+        });
+        return;
+      }
       Split split = emitSplit(k, k.request);
       e.ifThen(e.less(e.i32(1), split.count), [&] {
-        for (Operation &op : k.op.getBody().front()) {
-          auto partials = dyn_cast<tile::PartialsOp>(op);
-          if (failed(partials ? merge(partials, split) : emitOp(op))) {
-            result = failure();
-            return;
-          }
-        }
+        result = mergeAll(split.count, [&](Value index) {
+          return emitSlot(k, split, index);
+        });
       });
     });
     return result;
@@ -193,19 +206,30 @@ struct CombineKernel : Geometry {
 };
 } // namespace
 
-LogicalResult attn::nvvm::lowerCombine(tile::KernelOp combine,
-                                       bool dependentLaunch) {
+static LogicalResult lower(tile::KernelOp combine, StringRef name,
+                           bool ofCaller, bool dependentLaunch) {
   OpBuilder b(combine);
-  auto [func, args] = createKernel(b, combine.getLoc(), combine.getSymName(),
+  auto [func, args] = createKernel(b, combine.getLoc(), name,
                                    sizeof(attn_gpu_args), kCombineRows * kWarp);
   Kernel k(b, combine);
   k.args = args;
   if (dependentLaunch)
     k.e.waitForPredecessor();
-  if (failed(CombineKernel(k).run())) {
+  if (failed(CombineKernel(k).run(ofCaller))) {
     func.erase();
     return failure();
   }
   LLVM::ReturnOp::create(b, combine.getLoc(), ValueRange{});
   return success();
+}
+
+LogicalResult attn::nvvm::lowerCombine(tile::KernelOp combine,
+                                       bool dependentLaunch) {
+  StringRef name = combine.getSymName();
+  if (failed(lower(combine, name, /*ofCaller=*/false, dependentLaunch)))
+    return failure();
+  // Launched alone, after whatever the caller launched.
+  name.consume_back("_combine");
+  return lower(combine, (name + "_merge").str(), /*ofCaller=*/true,
+               /*dependentLaunch=*/false);
 }

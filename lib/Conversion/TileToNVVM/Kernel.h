@@ -109,11 +109,13 @@ RowAddress emitPartialRow(Kernel &k, Value row, Value slot);
 /// The query head (i32) that a row belongs to.
 Value emitQueryHead(Kernel &k, Value row);
 
-// The three functions of a kernel, each made before its `tile.kernel`; failure
-// after an error. `dependentLaunch` orders them by griddepcontrol.
+// The functions of a kernel, each made before its `tile.kernel`; failure after
+// an error. `dependentLaunch` orders the three of a call by griddepcontrol.
 mlir::LogicalResult lowerPlan(tile::KernelOp decode, bool dependentLaunch);
 mlir::LogicalResult lowerDecode(tile::KernelOp decode, bool dependentLaunch);
+/// Both `<name>_combine` and `<name>_merge`.
 mlir::LogicalResult lowerCombine(tile::KernelOp combine, bool dependentLaunch);
+mlir::LogicalResult lowerAppend(tile::KernelOp decode);
 
 /// Rows that a CTA of the combine kernel merges, a warp each.
 constexpr int64_t kCombineRows = 4;

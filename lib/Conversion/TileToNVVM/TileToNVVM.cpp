@@ -71,7 +71,8 @@ struct ConvertTileToNVVMPass
           return failure();
       } else {
         if (failed(nvvm::lowerPlan(kernel, dependentLaunch)) ||
-            failed(nvvm::lowerDecode(kernel, dependentLaunch)))
+            failed(nvvm::lowerDecode(kernel, dependentLaunch)) ||
+            failed(nvvm::lowerAppend(kernel)))
           return failure();
         ++numKernels;
       }

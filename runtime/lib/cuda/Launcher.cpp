@@ -69,12 +69,37 @@ static attn_status findFunctions(const Driver &driver,
   return allowShared(driver, functions.decode, kernel.shared_bytes);
 }
 
+/// The functions that stand beside the decode function, where they do.
+static attn_status findOthers(const Driver &driver,
+                              const attn_gpu_kernel_desc &kernel,
+                              attn_gpu_functions &functions) {
+  constexpr Result kNotFound = 500;
+  struct {
+    const char *suffix;
+    void *&function;
+  } const wanted[] = {{"_merge", functions.merge},
+                      {"_append", functions.append}};
+  for (const auto &each : wanted) {
+    char name[256];
+    snprintf(name, sizeof name, "%.200s%s", kernel.decode, each.suffix);
+    Result result =
+        driver.moduleGetFunction(&each.function, functions.module, name);
+    if (result == kNotFound)
+      each.function = nullptr;
+    else
+      ATTN_TRY(check(driver, result, name));
+  }
+  return ATTN_OK;
+}
+
 static attn_status load(void *context, const attn_gpu_kernel_desc *kernel,
                         attn_gpu_functions *functions) {
   const Driver &driver = driverOf(context);
   attn_gpu_functions loaded = {};
   ATTN_TRY(loadModule(driver, *kernel, loaded.module));
   attn_status status = findFunctions(driver, *kernel, loaded);
+  if (!status)
+    status = findOthers(driver, *kernel, loaded);
   if (status) {
     driver.moduleUnload(loaded.module);
     return status;

@@ -1,14 +1,14 @@
 // RUN: attn-opt %s --convert-tile-to-nvvm --canonicalize --cse | FileCheck %s
 // RUN: attn-opt %s --convert-tile-to-nvvm=dependent-launch --canonicalize --cse | FileCheck %s --check-prefix=PDL
 
-// The example: a kernel without attention's maths, to show the skeleton: three
-// functions a kernel, each taking attn_gpu_args by value.
+// The example: a kernel without attention's maths, to show the skeleton:
+// functions that each take attn_gpu_args by value.
 
 // CHECK:       llvm.mlir.global external @attn_smem() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
 
 // One warp turns lengths into work: a scan by shuffles.
 
-// CHECK-LABEL: llvm.func @f16_plan(%{{.*}}: !llvm.ptr {{{.*}}llvm.byval = !llvm.struct<(array<33 x i64>)>, nvvm.grid_constant})
+// CHECK-LABEL: llvm.func @f16_plan(%{{.*}}: !llvm.ptr {{{.*}}llvm.byval = !llvm.struct<(array<40 x i64>)>, nvvm.grid_constant})
 // CHECK-SAME:  nvvm.kernel, nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 32>
 // CHECK-COUNT-5: nvvm.shfl.sync up
 // CHECK:       nvvm.shfl.sync idx
@@ -52,6 +52,14 @@
 // CHECK:           nvvm.mma.sync
 // CHECK:         nvvm.cp.async.wait.group 0
 // CHECK-NEXT:    nvvm.barrier0
+
+// New rows go to the cache 16 bytes a thread.
+
+// CHECK-LABEL: llvm.func @f16_append(
+// CHECK:         scf.for
+// CHECK:           llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
+// CHECK-NEXT:      llvm.getelementptr
+// CHECK-NEXT:      llvm.getelementptr
 // CHECK-NOT:   tile.
 
 // PDL-LABEL:   llvm.func @f16_plan

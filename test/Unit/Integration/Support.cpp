@@ -164,6 +164,14 @@ std::unique_ptr<Call> Attention::makeCall(const std::vector<int32_t> &lens,
   return call;
 }
 
+std::unique_ptr<harness::SimtSession> Attention::createSimt() {
+  auto made = harness::SimtSession::create(*impl->module, {});
+  if (made)
+    return std::move(*made);
+  ADD_FAILURE() << llvm::toString(made.takeError());
+  return nullptr;
+}
+
 std::string Attention::runSimt(Call &call, const SimtRun &run) {
   auto &session = impl->simtSessions[run.chip];
   if (!session) {

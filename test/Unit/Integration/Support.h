@@ -41,6 +41,10 @@
 #include <string>
 #include <vector>
 
+namespace attn::harness {
+class SimtSession;
+} // namespace attn::harness
+
 namespace attn::test {
 
 /// A line as above, read. Aborts on nonsense: the lines are ours.
@@ -102,6 +106,8 @@ public:
   /// Runs a call on a pretended GPU, the kernels compiled once for each chip.
   /// Returns the runtime's complaint or the emulator's findings, or nothing.
   std::string runSimt(Call &call, const SimtRun &run);
+  /// A session of one's own. Null, with a test failure, where that fails.
+  std::unique_ptr<harness::SimtSession> createSimt();
 
 private:
   friend class Call;

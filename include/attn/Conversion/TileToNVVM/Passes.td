@@ -13,11 +13,13 @@ include "mlir/Pass/PassBase.td"
 def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::ModuleOp"> {
   let summary = "Lower tile kernels to the NVVM dialect";
   let description = [{
-    Each expanded `tile.kernel` and its `_combine` become three functions, over
-    the scf, arith, LLVM and NVVM dialects, as their `#tile.gpu_schedule` says:
+    Each expanded `tile.kernel` and its `_combine` become functions over the scf,
+    arith, LLVM and NVVM dialects, as their `#tile.gpu_schedule` says:
     `<name>_plan` turns the lengths into work, `<name>` decodes a share of it,
-    `<name>_combine` merges what was split (runtime/include/attn_gpu_abi.h tells
-    the protocol). Each takes an `attn_gpu_args` by value.
+    `<name>_combine` merges what was split; `<name>_merge` merges a caller's
+    states, and `<name>_append` writes new rows into the cache
+    (runtime/include/attn_gpu_abi.h tells the protocol). Each takes an
+    `attn_gpu_args` by value.
 
     The form `mma_sync`: the warps of a CTA share the query rows. A tile of K and
     V comes by `cp.async` into a ring of swizzled stages, its tokens' addresses

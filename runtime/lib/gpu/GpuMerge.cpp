@@ -1,0 +1,108 @@
+//===-- GpuMerge.cpp - attn_merge and attn_append on a GPU ----------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Check.h"
+#include "GpuDecode.h"
+#include "Workspace.h"
+
+#include <cinttypes>
+
+using namespace attn::runtime;
+
+attn_status gpu::merge(const attn_library &lib, const attn_kernel_desc &desc,
+                       const attn_merge_params &p) {
+  int64_t index = &desc - lib.table->kernels;
+  const attn_gpu_kernel_desc &kernel = lib.gpu->descs[index];
+  void *function = lib.gpu->functions[index].merge;
+  if (!function)
+    return fail(ATTN_ERROR_UNSUPPORTED, "kernel %.80s has no merge function",
+                kernel.name);
+  attn_gpu_args args = {};
+  args.tensors = getMergeArgs(p);
+  args.batch = args.max_batch = p.batch;
+  args.parts = p.parts;
+  attn_gpu_launch shape = {
+      {uint32_t(p.batch), uint32_t(kernel.combine_blocks), 1},
+      uint32_t(kernel.combine_threads),
+      0,
+      0};
+  const attn_gpu_launcher &launcher = lib.gpu->launcher;
+  return launcher.launch(launcher.context, function, &shape, p.stream, &args);
+}
+
+/// Rows that begin where 16-byte accesses can.
+static attn_status checkRow(const char *name, const void *pointer,
+                            std::initializer_list<int64_t> strides) {
+  constexpr int64_t kAlignment = 16, kElements = 8;
+  ATTN_TRY(checkPointer(name, pointer, kAlignment));
+  for (int64_t stride : strides)
+    if (stride % kElements)
+      return fail(ATTN_ERROR_MISALIGNED,
+                  "%s has stride %" PRId64 "; on a GPU rows begin at multiples "
+                  "of %" PRId64 " elements",
+                  name, stride, kElements);
+  return ATTN_OK;
+}
+
+static attn_status checkRows(const attn_append_params &p) {
+  ATTN_TRY(
+      checkRow("k_src", p.k_src, {p.k_src_stride_token, p.k_src_stride_head}));
+  ATTN_TRY(checkRow("k", p.k,
+                    {p.k_stride_block, p.k_stride_token, p.k_stride_head}));
+  if (p.flags & ATTN_FLAG_V_IN_K)
+    return ATTN_OK;
+  ATTN_TRY(
+      checkRow("v_src", p.v_src, {p.v_src_stride_token, p.v_src_stride_head}));
+  return checkRow("v", p.v,
+                  {p.v_stride_block, p.v_stride_token, p.v_stride_head});
+}
+
+/// The function of a kernel whose cache is of this kind; null: there is none.
+static void *findAppend(const attn_library &lib, const attn_append_params &p) {
+  bool vInK = p.flags & ATTN_FLAG_V_IN_K;
+  for (uint32_t i = 0; i < lib.table->num_kernels; ++i) {
+    const attn_kernel_desc &desc = lib.table->kernels[i];
+    bool fits = desc.dtype == p.dtype && desc.layout == p.layout &&
+                desc.kv_heads == p.kv_heads && desc.k_dim == p.k_dim &&
+                bool(desc.flags & ATTN_KERNEL_V_IN_K) == vInK &&
+                (vInK || desc.v_dim == p.v_dim);
+    if (fits && lib.gpu->functions[i].append)
+      return lib.gpu->functions[i].append;
+  }
+  return nullptr;
+}
+
+attn_status gpu::append(const attn_append_params &p) {
+  if (!p.lib)
+    return fail(ATTN_ERROR_NULL_POINTER,
+                "lib is null; on a GPU attn_append runs a library's kernel");
+  void *function = p.lib->gpu ? findAppend(*p.lib, p) : nullptr;
+  if (!function)
+    return fail(ATTN_ERROR_UNSUPPORTED,
+                "no GPU kernel of the library has a cache of dtype %d, layout "
+                "%d, %d kv heads, k_dim %d, v_dim %d",
+                p.dtype, p.layout, p.kv_heads, p.k_dim, p.v_dim);
+  ATTN_TRY(checkRows(p));
+  ATTN_TRY(checkPointer("slot_mapping", p.slot_mapping, sizeof(int64_t)));
+  attn_gpu_args args = {};
+  args.tensors.k = p.k;
+  args.tensors.k_stride_block = p.k_stride_block;
+  args.tensors.k_stride_token = p.k_stride_token;
+  args.tensors.k_stride_head = p.k_stride_head;
+  args.tensors.v = p.v;
+  args.tensors.v_stride_block = p.v_stride_block;
+  args.tensors.v_stride_token = p.v_stride_token;
+  args.tensors.v_stride_head = p.v_stride_head;
+  args.tensors.page_size = p.page_size;
+  args.append = {p.k_src,       p.k_src_stride_token, p.k_src_stride_head,
+                 p.v_src,       p.v_src_stride_token, p.v_src_stride_head,
+                 p.slot_mapping};
+  attn_gpu_launch shape = {
+      {uint32_t(p.tokens), 1, 1}, ATTN_GPU_APPEND_THREADS, 0, 0};
+  const attn_gpu_launcher &launcher = p.lib->gpu->launcher;
+  return launcher.launch(launcher.context, function, &shape, p.stream, &args);
+}
