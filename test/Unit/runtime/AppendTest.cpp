@@ -89,7 +89,7 @@ TEST(Append, RefusesBadInputAndWritesNothing) {
       {"reserved", ATTN_ERROR_VALUE, SPOIL(p.reserved = 5)},
       {"reserved_2", ATTN_ERROR_VALUE, SPOIL(p.reserved_2 = 5)},
       {"device", ATTN_ERROR_ENUM, SPOIL(p.device = -1)},
-      {"device CUDA", ATTN_ERROR_UNSUPPORTED,
+      {"device CUDA, no library", ATTN_ERROR_NULL_POINTER,
        SPOIL(p.device = ATTN_DEVICE_CUDA)},
       {"stream", ATTN_ERROR_DEVICE, SPOIL(p.stream = &p)},
       {"kv_heads", ATTN_ERROR_SHAPE, SPOIL(p.kv_heads = 0)},
