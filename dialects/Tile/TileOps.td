@@ -231,7 +231,7 @@ def Tile_OnlineSoftmaxOp : Tile_Op<"online_softmax", [Pure]> {
 
     ```
     M      = max_t x[t];  m1 = M > m + threshold ? M : m
-    alpha  = exp2(m - m1)
+    alpha  = exp2(m - m1); 1 where m is what it starts at
     p[t]   = exp2(x[t] - m1)
     l1     = alpha * l + sum_t p[t]
     ```

@@ -3,8 +3,8 @@
 """Functions and loops of an x86 assembly file (AT&T), as LLVM prints it.
 
 A loop is a backward branch within a function and what lies between its target
-and itself; an innermost loop contains no other. LLVM lays the blocks of these
-kernels' loops out one after the other, so the text is enough.
+and itself; an innermost loop contains no other. Where two overlap, LLVM has laid
+out the end of the outer one first: it reaches to the end of the inner one.
 """
 
 import re
@@ -68,6 +68,14 @@ class Function:
             target = self.labels.get(i.operands)
             if JUMP.match(i.mnemonic) and target is not None and target <= index:
                 spans[target] = (i.operands, max(index, spans.get(target, ("", 0))[1]))
+        grown = True
+        while grown:
+            grown = False
+            for first, (label, last) in spans.items():
+                ends = [l for f, (_, l) in spans.items() if first < f <= last < l]
+                if ends:
+                    spans[first] = (label, max(ends))
+                    grown = True
         loops = [
             Loop(label, first, last, self.instructions[first : last + 1])
             for first, (label, last) in spans.items()

@@ -22,10 +22,6 @@ using namespace attn;
 
 namespace {
 
-/// The running maximum before the first key: below any finite score, and
-/// finite, so that differences are never NaN.
-constexpr float kInitialMax = -1.0e30f;
-
 /// What a schedule, whichever target's, decides at this level.
 struct Strategy {
   tile::ScheduleAttr cpu;
@@ -66,7 +62,7 @@ struct KernelBuilder {
     return tile::ConstantOp::create(b, loc, type, b.getF32FloatAttr(value));
   }
   SmallVector<Value> initialState() {
-    return {constant(kInitialMax, tileOf(rows, 1)),
+    return {constant(tile::kInitialMax, tileOf(rows, 1)),
             constant(0, tileOf(rows, 1)),
             constant(0, tileOf(rows, cache.getV()))};
   }

@@ -73,6 +73,9 @@ public:
                                {},
                                {},
                                {},
+                               {},
+                               {},
+                               {},
                                {}} {}
 
   LogicalResult run();
@@ -83,8 +86,6 @@ private:
   LogicalResult emitBody();
   LogicalResult emitOp(Operation &inner);
   LogicalResult emitMapOp(tile::MapOp map);
-  std::pair<SmallVector<int64_t>, SmallVector<int64_t>> columnOrder();
-  void emitStore(Value out, Value lse, bool partial);
   void emitSink(tile::SinkOp sink);
   void loadPartial(Buffer &out, const Buffer &lse);
   void startHead(Operation *stream);
@@ -131,7 +132,6 @@ private:
   DenseMap<Value, View> views;
   SmallVector<int64_t> stateOffsets;
   int64_t queryOffset = 0, queryStride = 0, coordOffset = 0, packOffset = 0;
-  Value slot;
 };
 
 LogicalResult KernelLowering::check() {
@@ -168,7 +168,7 @@ void KernelLowering::loadItem() {
   k.tokenEnd = field(offsetof(attn_work_item, token_end));
   k.headBegin = field(offsetof(attn_work_item, head_begin));
   k.headEnd = field(offsetof(attn_work_item, head_end));
-  slot = field(offsetof(attn_work_item, slot));
+  k.slot = field(offsetof(attn_work_item, slot));
 }
 
 /// Packs the query and sets the state of the current head.
@@ -244,110 +244,8 @@ void KernelLowering::emitSink(tile::SinkOp sink) {
   });
 }
 
-/// Of two vectors of the accumulator's columns, the shuffles that bring them in
-/// order; empty where they are.
-std::pair<SmallVector<int64_t>, SmallVector<int64_t>>
-KernelLowering::columnOrder() {
-  SmallVector<int64_t> low, high;
-  if (op.getCombine())
-    return {low, high};
-  int64_t lanes = k.lanes();
-  for (int64_t i = 0; i < lanes; ++i) {
-    if (amxPermutesColumns(k)) {
-      int64_t source = i / 4 % 2 * 16 + i / 8 * 4 + i % 4;
-      low.push_back(source);
-      high.push_back(source + 8);
-    } else if (fmaSplitsColumns(k)) {
-      int64_t source = i % 2 * lanes + i / 2;
-      low.push_back(source);
-      high.push_back(source + lanes / 2);
-    }
-  }
-  return {low, high};
-}
-
-void KernelLowering::emitStore(Value out, Value lse, bool partial) {
-  Emitter &e = k.e;
-  Type i64 = e.b.getI64Type(), pointer = k.scratch.getType();
-  Buffer source = buffers.lookup(out), lseSource = buffers.lookup(lse);
-  auto field = [&](int64_t offset) { return e.loadField(k.args, offset, i64); };
-  auto body = [&] {
-    Value base = e.loadField(k.args,
-                             partial ? offsetof(attn_kernel_args, partial_out)
-                                     : offsetof(attn_kernel_args, out),
-                             pointer);
-    Value lseBase =
-        e.loadField(k.args,
-                    partial ? offsetof(attn_kernel_args, partial_lse)
-                            : offsetof(attn_kernel_args, lse),
-                    pointer);
-    Type stored = partial || op.getWideOutput() ? e.f32() : k.element();
-    int64_t heads = k.cache.getHeads() * k.group();
-    k.forEachRow([&](Value token, Value groupHead, Value row) {
-      Value head = e.add(e.mul(k.head, k.group()), groupHead);
-      Value index, lseIndex;
-      if (partial) {
-        lseIndex =
-            e.add(e.mul(e.add(e.mul(slot, k.qLen()), token), heads), head);
-        index = e.mul(lseIndex, k.vDim());
-      } else {
-        auto at = [&](int64_t b, int64_t t, int64_t h) {
-          return e.add(e.add(e.mul(k.batch, field(b)), e.mul(token, field(t))),
-                       e.mul(head, field(h)));
-        };
-        index = at(offsetof(attn_kernel_args, out_stride_batch),
-                   offsetof(attn_kernel_args, out_stride_token),
-                   offsetof(attn_kernel_args, out_stride_head));
-        lseIndex = at(offsetof(attn_kernel_args, lse_stride_batch),
-                      offsetof(attn_kernel_args, lse_stride_token),
-                      offsetof(attn_kernel_args, lse_stride_head));
-      }
-      Value from = e.ptr(source.base, e.mul(row, k.vDim() * 4));
-      Value to = e.ptr(base, e.mul(index, Emitter::bytes(stored)));
-      int64_t lanes = k.lanes();
-      auto loadColumns = [&](Value column) {
-        return e.load(e.ptr(from, e.mul(column, 4)), e.vec(lanes), 4);
-      };
-      auto storeColumns = [&](Value x, Value column) {
-        e.store(e.roundTo(x, stored),
-                e.ptr(to, e.mul(column, Emitter::bytes(stored))));
-      };
-      // Partial states are in order: the combine kernel's are.
-      auto [low, high] = columnOrder();
-      int64_t grouped = low.empty() ? 0 : k.vDim() / (2 * lanes) * 2 * lanes;
-      if (grouped)
-        e.loop(grouped, 2 * lanes, [&, low = low, high = high](Value column) {
-          Value next = e.add(column, lanes);
-          Value first = loadColumns(column), second = loadColumns(next);
-          storeColumns(e.shuffle(first, second, low), column);
-          storeColumns(e.shuffle(first, second, high), next);
-        });
-      e.loop(e.i64(grouped), e.i64(k.vDim()), lanes,
-             [&](Value column) { storeColumns(loadColumns(column), column); });
-      auto storeLse = [&] {
-        e.store(e.load(e.ptr(lseSource.base, e.mul(row, 4)), e.f32(), 4),
-                e.ptr(lseBase, e.mul(lseIndex, 4)), 4);
-      };
-      if (partial) {
-        storeLse();
-        return;
-      }
-      Value wanted = arith::XOrIOp::create(
-          e.b, e.loc, e.isNull(lseBase),
-          arith::ConstantOp::create(e.b, e.loc, e.b.getBoolAttr(true)));
-      e.ifThen(wanted, storeLse);
-    });
-  };
-  if (op.getCombine())
-    return body();
-  Value direct = e.lessThan(slot, e.i64(0));
-  if (partial)
-    direct = e.lessEqual(e.i64(0), slot);
-  e.ifThen(direct, body);
-}
-
-/// The partial state in `slot`, of the current head; padding rows do not count.
-/// Its output is read where it is if the head's rows lie together there.
+/// The partial state in `k.slot`, of the current head; padding rows do not
+/// count. Its output is read where it is if the head's rows lie together there.
 void KernelLowering::loadPartial(Buffer &out, const Buffer &lse) {
   Emitter &e = k.e;
   Value base = e.loadField(k.args, offsetof(attn_kernel_args, partial_out),
@@ -358,7 +256,7 @@ void KernelLowering::loadPartial(Buffer &out, const Buffer &lse) {
   bool together = k.qLen() == 1 || k.cache.getHeads() == 1;
   if (together) {
     Value first =
-        e.add(e.mul(slot, k.qLen() * heads), e.mul(k.head, k.group()));
+        e.add(e.mul(k.slot, k.qLen() * heads), e.mul(k.head, k.group()));
     out.base = e.ptr(base, e.mul(first, k.vDim() * 4));
   }
   Value none =
@@ -368,7 +266,7 @@ void KernelLowering::loadPartial(Buffer &out, const Buffer &lse) {
   k.forEachRow([&](Value token, Value groupHead, Value row) {
     Value head = e.add(e.mul(k.head, k.group()), groupHead);
     Value index =
-        e.add(e.mul(e.add(e.mul(slot, k.qLen()), token), heads), head);
+        e.add(e.mul(e.add(e.mul(k.slot, k.qLen()), token), heads), head);
     e.store(e.load(e.ptr(lseBase, e.mul(index, 4)), e.f32(), 4),
             e.ptr(lse.base, e.mul(row, 4)), 4);
     if (together)
@@ -401,7 +299,7 @@ LogicalResult KernelLowering::emitOp(Operation &inner) {
   if (isa<tile::ConstantOp, tile::QueryOp>(inner))
     return success();
   if (auto map = dyn_cast<tile::MapOp>(inner))
-    return emitMapOp(map);
+    return isStored(map) ? success() : emitMapOp(map);
   if (auto dot = dyn_cast<tile::DotOp>(inner)) {
     Buffer scores = fresh(dot.getType(), Order::Score);
     buffers[dot] = scores;
@@ -430,14 +328,12 @@ LogicalResult KernelLowering::emitOp(Operation &inner) {
     emitSink(sink);
     return success();
   }
-  if (auto store = dyn_cast<tile::StorePartialOp>(inner)) {
-    emitStore(store.getOut(), store.getLse(), /*partial=*/true);
-    return success();
-  }
-  if (auto store = dyn_cast<tile::StoreOp>(inner)) {
-    emitStore(store.getOut(), store.getLse(), /*partial=*/false);
-    return success();
-  }
+  if (auto store = dyn_cast<tile::StorePartialOp>(inner))
+    return emitStore(k, buffers, store.getOut(), store.getLse(),
+                     /*partial=*/true);
+  if (auto store = dyn_cast<tile::StoreOp>(inner))
+    return emitStore(k, buffers, store.getOut(), store.getLse(),
+                     /*partial=*/false);
   if (auto constant = dyn_cast<arith::ConstantOp>(inner);
       constant && constant.getType().isIntOrFloat())
     return success(); // Each map that reads it makes a vector of it.
@@ -509,7 +405,7 @@ LogicalResult KernelLowering::emitBody() {
     Buffer lse = fresh(body.getArgument(1).getType(), Order::RowVector);
     buffers[body.getArgument(1)] = lse;
     e.loop(e.i64(0), count, 1, [&](Value i) {
-      slot = e.add(begin, e.mul(i, stride));
+      k.slot = e.add(begin, e.mul(i, stride));
       result = forEachHead([&]() {
         loadPartial(out, lse);
         buffers[body.getArgument(0)] = out;

@@ -74,6 +74,7 @@ struct Kernel {
   Value batch, seqLen, tokenBegin, tokenEnd, headBegin, headEnd;
   /// Rows that are finished: all, or the part that a merge is asked for.
   Value rowBegin, rowEnd;
+  Value slot;      ///< of the partial state; negative: none
   Value head;      ///< KV head of the current step
   Value tileStart; ///< first token of the current tile
 
@@ -139,9 +140,22 @@ bool amxPermutesColumns(const Kernel &k);
 /// Lowers a map: `inputs` and `results` are the operands' and results' storage.
 mlir::LogicalResult emitMap(Kernel &k, tile::MapOp map, ArrayRef<Buffer> inputs,
                             ArrayRef<Buffer> results, Value rowCoords);
+/// One vector of the only result of a map without reductions, in row-major
+/// order, from as many vectors as it has inputs.
+mlir::FailureOr<Value> emitMapVector(Kernel &k, tile::MapOp map,
+                                     ArrayRef<Value> inputs, Value row);
 /// Writes the query token and the head within the group of each row, for
 /// tile.coord: two arrays of `blocks.padded` i32.
 void emitRowCoords(Kernel &k, Value rowCoords);
+
+/// Whether a map makes columns that stores alone read: it is then computed as
+/// they are stored, which saves a walk over the accumulator.
+bool isStored(tile::MapOp map);
+/// Stores a head's output and log-sum-exp, to where the caller wants them or as
+/// a partial state; nothing where the item asks for the other.
+mlir::LogicalResult emitStore(Kernel &k,
+                              const llvm::DenseMap<Value, Buffer> &buffers,
+                              Value out, Value lse, bool partial);
 
 /// Finds the K and V tiles in the cache. A whole tile whose groups of tokens
 /// lie within pages is read where it is. Any other (the last tile of a

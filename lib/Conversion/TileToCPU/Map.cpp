@@ -364,6 +364,16 @@ LogicalResult attn::cpu::emitMap(Kernel &k, tile::MapOp map,
   return success(emitter.ok);
 }
 
+FailureOr<Value> attn::cpu::emitMapVector(Kernel &k, tile::MapOp map,
+                                          ArrayRef<Value> inputs, Value row) {
+  Vectorizer vectorizer(k, /*rowCoords=*/{}, k.schedule.getExp2Degree());
+  auto results =
+      vectorizer.run(map.getBody().front(), inputs, {row, 1, {}, k.lanes()});
+  if (failed(results))
+    return failure();
+  return results->front();
+}
+
 void attn::cpu::emitRowCoords(Kernel &k, Value rowCoords) {
   Emitter &e = k.e;
   auto write = [&](int64_t array, int64_t row, int64_t value) {

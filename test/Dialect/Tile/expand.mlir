@@ -32,9 +32,12 @@
 // CHECK-DAG:     %[[BOUND:.*]] = arith.addf %[[OLD]], %[[T]] : f32
 // CHECK-DAG:     %[[GROWS:.*]] = arith.cmpf ogt, %[[NEW]], %[[BOUND]] : f32
 // CHECK-DAG:     %[[NEXT:.*]] = arith.select %[[GROWS]], %[[NEW]], %[[OLD]] : f32
+// CHECK-DAG:     %[[INITIAL:.*]] = arith.constant -1.000000e+30 : f32
+// CHECK-DAG:     %[[STARTED:.*]] = arith.cmpf ogt, %[[OLD]], %[[INITIAL]] : f32
+// CHECK-DAG:     %[[MOVES:.*]] = arith.andi %[[GROWS]], %[[STARTED]] : i1
 // CHECK-DAG:     %[[D:.*]] = arith.subf %[[OLD]], %[[NEXT]] : f32
 // CHECK-DAG:     %[[E:.*]] = math.exp2 %[[D]] {{.*}}ninf
-// CHECK:         %[[ALPHA:.*]] = arith.select %[[GROWS]], %[[E]], %[[ONE]] : f32
+// CHECK:         %[[ALPHA:.*]] = arith.select %[[MOVES]], %[[E]], %[[ONE]] : f32
 // CHECK-NEXT:    tile.yield %[[NEXT]], %[[ALPHA]] : f32, f32
 
 // The weights, rounded as they are stored, and their sum.

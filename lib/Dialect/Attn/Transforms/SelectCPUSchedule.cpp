@@ -52,13 +52,17 @@ tile::Engine chooseEngine(CPULevel level, const Problem &p) {
 }
 
 /// Tokens per tile: what was fastest when timed with `attn-bench --schedule`.
-int64_t chooseTile(const Problem &p, tile::Engine engine) {
+int64_t chooseTile(const Problem &p, tile::Engine engine, int64_t vector) {
   // A latent tile is one small GEMM: more tokens amortise the walk over the
   // 512-wide accumulator, which lives in L2.
   if (p.latent)
     return engine == tile::Engine::Amx ? 256 : 64;
+  // Fewer pages open at a time: 2 % less cold with one thread, 5 % with two.
+  // f16 did not gain; AVX2 was tuned on another machine.
   if (p.strided())
-    return 32;
+    return engine == tile::Engine::Fma && vector == 16 && p.element.isBF16()
+               ? 16
+               : 32;
   // K and V of one head for 64 tokens are 32 KiB and stay in L1. In our own
   // layout a whole page is walked in memory's order, where a part of it is not.
   int64_t tokens = p.layout == Layout::Own ? 128 : 64;
@@ -78,8 +82,9 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
   // Latent rows follow each other: the hardware's prefetcher walks them, and
   // software prefetches only queue before its requests.
   int64_t prefetch = p.latent ? 0 : 2048;
-  return tile::ScheduleAttr::get(ctx, engine, vector, chooseTile(p, engine),
-                                 prefetch, degree, /*prefetch_heads=*/1);
+  return tile::ScheduleAttr::get(ctx, engine, vector,
+                                 chooseTile(p, engine, vector), prefetch,
+                                 degree, /*prefetch_heads=*/1);
 }
 
 /// What a projection with weights `[H, K, N]` runs on.

@@ -151,9 +151,11 @@ void expandSoftmax(OnlineSoftmaxOp op) {
         Value bound = threshold ? s.add(in[1], s.f32(threshold)) : in[1];
         Value grows = s.greater(in[0], bound);
         Value next = s.select(grows, in[0], in[1]);
-        // Exactly 1 where nothing moved, which a polynomial's 2^0 is not:
-        // targets skip the rescaling then.
-        Value alpha = s.select(grows, s.exp2(s.sub(in[1], next)), s.f32(1));
+        // Exactly 1 where nothing moved, which a polynomial's 2^0 is not, and
+        // where nothing was summed yet: targets skip the rescaling then.
+        Value moves = arith::AndIOp::create(
+            s.b, s.loc, grows, s.greater(in[1], s.f32(kInitialMax)));
+        Value alpha = s.select(moves, s.exp2(s.sub(in[1], next)), s.f32(1));
         return {next, alpha};
       });
   Value m = maximum.getResult(0), alpha = maximum.getResult(1);

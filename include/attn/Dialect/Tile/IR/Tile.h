@@ -31,4 +31,12 @@
 #define GET_OP_CLASSES
 #include "attn/Dialect/Tile/IR/TileOps.h.inc"
 
+namespace attn::tile {
+
+/// The running maximum before the first key: below any finite score, and
+/// finite, so that differences are never NaN (see tile.online_softmax).
+constexpr float kInitialMax = -1.0e30f;
+
+} // namespace attn::tile
+
 #endif // ATTN_DIALECT_TILE_IR_TILE_H
