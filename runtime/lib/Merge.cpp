@@ -64,7 +64,6 @@ static attn_status prepare(const attn_library *lib,
   ATTN_TRY(checkDtype(p.dtype));
   ATTN_TRY(checkIsa(p.isa));
   ATTN_TRY(checkDevice(p.device, p.stream));
-  ATTN_TRY(checkIsCpu("attn_merge", p.device));
   if (p.reserved_2)
     return fail(ATTN_ERROR_VALUE, "reserved_2 is %d", p.reserved_2);
   ATTN_TRY(checkHeads(p.q_heads, p.kv_heads));

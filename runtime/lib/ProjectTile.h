@@ -165,12 +165,10 @@ private:
       for (int r = 0; r < R; ++r)
         for (int64_t i = 0; i < count; ++i)
           x[r][i] = widen(in[(row + r) * share.inStrideRow + begin + i]);
-      const Element *w = weight + begin * share.weightStride + o;
-      for (int64_t i = 0; i < count; ++i, w += share.weightStride) {
+      for (int64_t i = 0; i < count; ++i) {
+        const Element *w = weight + (begin + i) * share.weightStride + o;
         for (int line = 0; line < V * lanes * int(sizeof(Element)); line += 64)
-          __builtin_prefetch(
-              reinterpret_cast<const char *>(w + ahead * share.weightStride) +
-              line);
+          prefetch(w, ahead, line);
         for (int v = 0; v < V; ++v) {
           Vector factor = load(w + v * lanes);
           for (int r = 0; r < R; ++r)
@@ -183,6 +181,16 @@ private:
         for (int lane = 0; lane < lanes; ++lane)
           narrow(sums[r][v][lane],
                  out[(row + r) * share.outStrideRow + o + v * lanes + lane]);
+  }
+
+  /// Fetches what lies some rows of weights and bytes on, if it is memory at
+  /// all: a stride that no row is reached by may lead anywhere, which no
+  /// pointer may.
+  void prefetch(const Element *from, int64_t rows, int bytes) const {
+    uintptr_t distance = uintptr_t(rows) * uintptr_t(share.weightStride);
+    __builtin_prefetch(reinterpret_cast<const void *>(
+        reinterpret_cast<uintptr_t>(from) + distance * sizeof(Element) +
+        uintptr_t(bytes)));
   }
 
   /// Inputs lie side by side: products of rows, whose lanes are added last.
@@ -199,7 +207,7 @@ private:
       for (int c = 0; c < C; ++c) {
         const Element *at = w + c * share.weightStride + i;
         Vector factor = load(at);
-        __builtin_prefetch(at + C * share.weightStride);
+        prefetch(at, C, 0);
         for (int r = 0; r < R; ++r)
           sums[r][c] += factor * inputs[r];
       }

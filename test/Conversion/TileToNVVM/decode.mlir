@@ -58,8 +58,7 @@
 // CHECK-LABEL: llvm.func @f16_append(
 // CHECK:         scf.for
 // CHECK:           llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
-// CHECK-NEXT:      llvm.getelementptr
-// CHECK-NEXT:      llvm.getelementptr
+// CHECK:           llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
 // CHECK-NOT:   tile.
 
 // PDL-LABEL:   llvm.func @f16_plan
