@@ -167,8 +167,14 @@ private:
           x[r][i] = widen(in[(row + r) * share.inStrideRow + begin + i]);
       for (int64_t i = 0; i < count; ++i) {
         const Element *w = weight + (begin + i) * share.weightStride + o;
+        // The last row, where there is none that far: a stride that no row is
+        // reached by may lead anywhere, which no pointer may.
+        int64_t far = begin + i + ahead;
+        far = far < share.inDim ? far : share.inDim - 1;
+        auto *later = reinterpret_cast<const char *>(
+            weight + far * share.weightStride + o);
         for (int line = 0; line < V * lanes * int(sizeof(Element)); line += 64)
-          prefetch(w, ahead, line);
+          __builtin_prefetch(later + line);
         for (int v = 0; v < V; ++v) {
           Vector factor = load(w + v * lanes);
           for (int r = 0; r < R; ++r)
@@ -183,22 +189,15 @@ private:
                  out[(row + r) * share.outStrideRow + o + v * lanes + lane]);
   }
 
-  /// Fetches what lies some rows of weights and bytes on, if it is memory at
-  /// all: a stride that no row is reached by may lead anywhere, which no
-  /// pointer may.
-  void prefetch(const Element *from, int64_t rows, int bytes) const {
-    uintptr_t distance = uintptr_t(rows) * uintptr_t(share.weightStride);
-    __builtin_prefetch(reinterpret_cast<const void *>(
-        reinterpret_cast<uintptr_t>(from) + distance * sizeof(Element) +
-        uintptr_t(bytes)));
-  }
-
   /// Inputs lie side by side: products of rows, whose lanes are added last.
   template <int R, int C>
   void multiply(int64_t row, int64_t o) {
     Vector sums[R][C] = {};
     const Element *x = in + row * share.inStrideRow;
     const Element *w = weight + o * share.weightStride;
+    // These rows once more, where no others follow.
+    const Element *next =
+        o + 2 * C <= share.outDim ? w + C * share.weightStride : w;
     int64_t i = 0;
     for (; i + lanes <= share.inDim; i += lanes) {
       Vector inputs[R];
@@ -207,7 +206,7 @@ private:
       for (int c = 0; c < C; ++c) {
         const Element *at = w + c * share.weightStride + i;
         Vector factor = load(at);
-        prefetch(at, C, 0);
+        __builtin_prefetch(next + c * share.weightStride + i);
         for (int r = 0; r < R; ++r)
           sums[r][c] += factor * inputs[r];
       }

@@ -19,10 +19,10 @@ mlir::LogicalResult convertProject(ProjectOp project, llvm::StringRef name,
                                    mlir::SymbolTable &symbols);
 
 /// Takes the products with the up-projections out of attention. Of the absorbed
-/// form, adds `NAME_query` and `NAME_output`, and puts attention over the latent
-/// rows in the place of `attend`, whose query is an argument of its block. Of
-/// the materialized form, adds `NAME_key` and `NAME_value`, and puts attention
-/// over a cache of what they decompress, an argument as well.
+/// form, adds `NAME_query` and `NAME_output`, and puts attention over the
+/// latent rows in the place of `attend`, whose query is an argument of its
+/// block. Of the materialized form, adds `NAME_key` and `NAME_value`, and puts
+/// attention over a cache of what they decompress, an argument as well.
 mlir::FailureOr<AttendOp> separateProjections(AttendOp attend,
                                               llvm::StringRef name,
                                               mlir::SymbolTable &symbols);

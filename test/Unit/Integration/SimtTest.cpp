@@ -14,6 +14,7 @@
 #include "Support.h"
 #include "gtest/gtest.h"
 
+#include <iostream>
 #include <random>
 
 using namespace attn::test;
@@ -93,6 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(SimtRandom, ShapesMatchTheOracle) {
   const char *given = std::getenv("ATTN_TEST_SEED");
   uint64_t seed = given ? std::stoull(given) : std::random_device{}();
+  std::cout << "ATTN_TEST_SEED=" << seed << "\n";
   std::mt19937_64 random(seed);
   const int widths[] = {64, 80, 96, 128};
   for (int i = 0; i < 6; ++i) {

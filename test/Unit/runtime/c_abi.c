@@ -80,7 +80,8 @@ static const attn_kernel_desc kernels[] = {
      .scale = 1,
      .kernel = kernel,
      .combine = combine}};
-static const attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION, 1, kernels, NULL, 0, 0};
+static const attn_kernel_table table = {
+    ATTN_KERNEL_ABI_VERSION, 1, kernels, NULL, 0, 0};
 
 static void check(attn_status status) {
   if (status == ATTN_OK)
