@@ -71,7 +71,7 @@ def Attn_MaskAttr : Attn_Attr<"Mask", "mask"> {
     `causal` is bottom-right aligned. `window` counts the tokens seen to the
     left including the current one; 0 means no limit.
 
-    Constraints: (M1) `window` is not negative; (M2) a window needs `causal`.
+    Constraints: (M1) `window` is 0 to 2^31 - 1; (M2) a window needs `causal`.
 
     ```mlir
     #attn.mask<causal>

@@ -66,22 +66,6 @@ struct CudaSession::Context {
   }
 };
 
-llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
-attn::harness::lowerForGPU(mlir::ModuleOp module, llvm::StringRef chip) {
-  mlir::OwningOpRef<mlir::ModuleOp> clone = module.clone();
-  mlir::PassManager pm(clone->getContext());
-  GPUPipelineOptions pipeline;
-  pipeline.chip = chip.str();
-  buildGPUPipeline(pm, pipeline);
-  if (mlir::failed(pm.run(*clone)))
-    return llvm::createStringError(
-        "the kernels could not be lowered (see the diagnostics)");
-  if (GPUKernels(*clone, 0).descs.empty())
-    return llvm::createStringError(
-        "the module holds no kernel: no attn.attend over a cache");
-  return clone;
-}
-
 /// The newest architecture known whose code a GPU of this capability runs.
 static llvm::Expected<NVVMArch> chooseArch(llvm::StringRef chip,
                                            int capability) {
@@ -112,10 +96,12 @@ CudaSession::create(mlir::ModuleOp module, llvm::StringRef chip) {
     return arch.takeError();
   session->chipName = arch->name();
   auto start = std::chrono::steady_clock::now();
-  auto lowered = lowerForGPU(module, session->chipName);
+  auto lowered = lowerToNVVM(module, session->chipName);
   if (!lowered)
     return lowered.takeError();
   session->kernels = std::make_unique<GPUKernels>(**lowered, arch->capability);
+  if (session->kernels->descs.empty())
+    return llvm::createStringError(kNoGPUKernel);
   NVVMCompileOptions compile;
   compile.archs = {*arch};
   auto image = compileForNVVM(**lowered, compile);

@@ -7,8 +7,8 @@
 
 #include "attn/Harness/SimtSession.h"
 #include "attn/Harness/CallBuffers.h"
-#include "attn/Harness/CudaSession.h"
 #include "attn/Harness/Session.h"
+#include "attn/Pipelines/GPUPipeline.h"
 #include "attn/Target/NVVMArch.h"
 
 #include <chrono>
@@ -30,8 +30,8 @@ attn_status SimtSession::load(void *context, const attn_gpu_kernel_desc *kernel,
                 find(kernel->plan),
                 find(kernel->decode),
                 find(kernel->combine),
-                find(std::string(kernel->decode) + "_merge"),
-                find(std::string(kernel->decode) + "_append")};
+                find(std::string(kernel->decode) + ATTN_GPU_MERGE_SUFFIX),
+                find(std::string(kernel->decode) + ATTN_GPU_APPEND_SUFFIX)};
   bool all = functions->plan && functions->decode && functions->combine &&
              functions->merge && functions->append;
   return all ? ATTN_OK : ATTN_ERROR_LIBRARY_SYMBOL;
@@ -78,13 +78,13 @@ SimtSession::create(mlir::ModuleOp module, const SimtOptions &options) {
   llvm::Expected<NVVMArch> arch = parseNVVMArch(options.chip);
   if (!arch)
     return arch.takeError();
-  auto lowered = lowerForGPU(module, options.chip);
+  auto lowered = lowerToNVVM(module, options.chip);
   if (!lowered)
     return lowered.takeError();
   mlir::OwningOpRef<mlir::ModuleOp> &clone = *lowered;
-  if (options.mutate)
-    options.mutate(*clone);
   session->kernels = std::make_unique<GPUKernels>(*clone, arch->capability);
+  if (session->kernels->descs.empty())
+    return llvm::createStringError(kNoGPUKernel);
   session->table = session->kernels->table();
   auto jit = SIMTJit::create(*clone);
   if (!jit)

@@ -53,6 +53,19 @@ void attn::buildGPUPipeline(OpPassManager &pm,
       addGPUStage(pm, stage, options);
 }
 
+llvm::Expected<OwningOpRef<ModuleOp>> attn::lowerToNVVM(ModuleOp module,
+                                                        StringRef chip) {
+  OwningOpRef<ModuleOp> clone = module.clone();
+  PassManager pm(clone->getContext());
+  GPUPipelineOptions options;
+  options.chip = chip.str();
+  buildGPUPipeline(pm, options);
+  if (failed(pm.run(*clone)))
+    return llvm::createStringError(
+        "the kernels could not be lowered (see the diagnostics)");
+  return clone;
+}
+
 void attn::registerGPUPipelines() {
   PassPipelineRegistration<GPUPipelineOptions>(
       "attn-to-nvvm", "attn to kernels of the NVVM dialect",

@@ -51,6 +51,10 @@ extern "C" {
 
 #define ATTN_GPU_ABI_VERSION 2
 
+/** What follows the decode function's name in the names of these two. */
+#define ATTN_GPU_MERGE_SUFFIX "_merge"
+#define ATTN_GPU_APPEND_SUFFIX "_append"
+
 /** Threads of a CTA of the append kernel, which copies one token. */
 #define ATTN_GPU_APPEND_THREADS 128
 

@@ -68,9 +68,6 @@ public:
     return device;
   }
 
-  llvm::Error prepare(attn_decode_params &) override {
-    return llvm::Error::success(); // decode brings the workspace
-  }
   llvm::Error decode(const attn_decode_params &params) override {
     return session->decode(params);
   }
@@ -96,9 +93,6 @@ public:
     return device;
   }
 
-  llvm::Error prepare(attn_decode_params &) override {
-    return llvm::Error::success(); // decode brings the workspace
-  }
   llvm::Error decode(const attn_decode_params &params) override {
     return session->decode(params);
   }

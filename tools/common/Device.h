@@ -24,7 +24,9 @@ public:
   virtual ~Device() = default;
 
   /// Adds what the device brings to the parameters of a call.
-  virtual llvm::Error prepare(attn_decode_params &params) = 0;
+  virtual llvm::Error prepare(attn_decode_params &) {
+    return llvm::Error::success();
+  }
   /// Runs one call on tensors of the host.
   virtual llvm::Error decode(const attn_decode_params &params) = 0;
 

@@ -18,11 +18,6 @@
 
 namespace attn::harness {
 
-/// A clone of `module`, its attention lowered to NVVM kernels for `chip`. An
-/// error where it holds none.
-llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
-lowerForGPU(mlir::ModuleOp module, llvm::StringRef chip);
-
 /// A module's kernels, compiled for the first GPU and loaded there. The driver
 /// is found at run time; without one, creation fails and says so.
 class CudaSession {

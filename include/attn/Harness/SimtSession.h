@@ -15,7 +15,6 @@
 #include "attn_gpu.h"
 #include "llvm/Support/Error.h"
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -26,8 +25,6 @@ struct SimtOptions {
   /// Streaming multiprocessors of the GPU that is pretended; 0: as many as make
   /// three parts of the work, so that requests are split.
   int64_t sms = 0;
-  /// Changes the lowered kernels before they are compiled, to plant a bug.
-  std::function<void(mlir::ModuleOp)> mutate;
 };
 
 /// A module's GPU kernels, compiled for the emulator and opened in the runtime,

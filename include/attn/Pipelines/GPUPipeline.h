@@ -8,8 +8,11 @@
 #ifndef ATTN_PIPELINES_GPUPIPELINE_H
 #define ATTN_PIPELINES_GPUPIPELINE_H
 
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
+#include "llvm/Support/Error.h"
 
 namespace attn {
 
@@ -32,6 +35,11 @@ void addGPUStage(mlir::OpPassManager &pm, GPUStage stage,
 void buildGPUPipeline(mlir::OpPassManager &pm,
                       const GPUPipelineOptions &options,
                       GPUStage last = GPUStage::NVVM);
+
+/// A clone of `module`, which stays as it is, with its attention lowered to
+/// kernels for `chip`. Diagnostics go to the context's handler.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+lowerToNVVM(mlir::ModuleOp module, llvm::StringRef chip);
 
 /// Registers `attn-to-nvvm`.
 void registerGPUPipelines();

@@ -19,6 +19,10 @@
 
 namespace attn {
 
+/// What to say of a module without any.
+inline constexpr llvm::StringLiteral kNoGPUKernel =
+    "the module holds no kernel: no attn.attend over a cache";
+
 /// What the runtime must know of the kernels that convert-tile-to-nvvm made:
 /// read off the functions' `attn.gpu_kernel`. Owns the names that the
 /// descriptions point to.

@@ -88,9 +88,9 @@ struct AppendKernel {
 
 LogicalResult attn::nvvm::lowerAppend(tile::KernelOp decode) {
   OpBuilder b(decode);
-  auto [func, args] =
-      createKernel(b, decode.getLoc(), (decode.getSymName() + "_append").str(),
-                   sizeof(attn_gpu_args), ATTN_GPU_APPEND_THREADS);
+  auto [func, args] = createKernel(
+      b, decode.getLoc(), (decode.getSymName() + ATTN_GPU_APPEND_SUFFIX).str(),
+      sizeof(attn_gpu_args), ATTN_GPU_APPEND_THREADS);
   Kernel k(b, decode);
   k.args = args;
   AppendKernel(k).run();

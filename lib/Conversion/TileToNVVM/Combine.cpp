@@ -48,9 +48,12 @@ struct CombineKernel : Geometry {
   }
 
   LogicalResult emitOp(Operation &op) {
-    if (isa<tile::ConstantOp>(op))
+    if (isa<arith::ConstantOp, tile::ConstantOp>(op))
       return success();
     if (auto map = dyn_cast<tile::MapOp>(op)) {
+      if (!map.getReductions().empty() && map.getDomain().getCols() > 1)
+        return map.emitOpError("reduces the columns of a partial state, which "
+                               "no combine kernel needs");
       SmallVector<Fragment> inputs;
       for (Value input : map.getInputs())
         inputs.push_back(fragments.lookup(input));
@@ -109,20 +112,9 @@ struct CombineKernel : Geometry {
 
   LogicalResult merge(tile::PartialsOp op, Value count,
                       function_ref<Value(Value)> slotOf) {
-    SmallVector<Value> inits;
-    SmallVector<int64_t> sizes;
-    for (Value init : op.getInits()) {
-      bool matrix = cast<tile::TileType>(init.getType()).getCols() > 1;
-      sizes.push_back(matrix ? elements() : 1);
-      auto value = init.getDefiningOp<tile::ConstantOp>().getValue();
-      inits.append(sizes.back(), e.f32(value.convertToFloat()));
-    }
-    auto spread = [&](ValueRange values, ValueRange tiles) {
-      for (auto [tile, size] : llvm::zip(tiles, sizes)) {
-        fragments[tile] = Fragment(values.take_front(size));
-        values = values.drop_front(size);
-      }
-    };
+    if (failed(checkInits(op)))
+      return failure();
+    CarriedTiles tiles(op.getInits(), elements(), /*rows=*/1);
     LogicalResult result = success();
     Block &body = op.getBody().front();
     Value last = e.add(count, -1), none = e.f32(-INFINITY);
@@ -137,26 +129,26 @@ struct CombineKernel : Geometry {
       }
       return partials;
     };
-    ValueRange merged =
-        e.loop(e.i32(0), count, e.i32(slotsAhead()), inits,
-               [&](Value first, ValueRange carried) -> SmallVector<Value> {
-                 SmallVector<Value> state(carried);
-                 for (auto &[out, lse] : loadAhead(first)) {
-                   fragments[body.getArgument(0)] = out;
-                   fragments[body.getArgument(1)] = {lse};
-                   spread(state, body.getArguments().drop_front(2));
-                   for (Operation &inner : body.without_terminator())
-                     if (failed(emitOp(inner))) {
-                       result = failure();
-                       return SmallVector<Value>(carried);
-                     }
-                   state.clear();
-                   for (Value value : body.getTerminator()->getOperands())
-                     llvm::append_range(state, fragments.lookup(value));
-                 }
-                 return state;
-               });
-    spread(merged, op.getResults());
+    ValueRange merged = e.loop(
+        e.i32(0), count, e.i32(slotsAhead()), tiles.initialValues(e),
+        [&](Value first, ValueRange carried) -> SmallVector<Value> {
+          SmallVector<Value> state(carried);
+          for (auto &[out, lse] : loadAhead(first)) {
+            fragments[body.getArgument(0)] = out;
+            fragments[body.getArgument(1)] = {lse};
+            tiles.spread(state, body.getArguments().drop_front(2), fragments);
+            for (Operation &inner : body.without_terminator())
+              if (failed(emitOp(inner))) {
+                result = failure();
+                return SmallVector<Value>(carried);
+              }
+            state.clear();
+            for (Value value : body.getTerminator()->getOperands())
+              llvm::append_range(state, fragments.lookup(value));
+          }
+          return state;
+        });
+    tiles.spread(merged, op.getResults(), fragments);
     return result;
   }
 
@@ -202,7 +194,7 @@ struct CombineKernel : Geometry {
   Kernel &k;
   Emitter &e;
   Value row;
-  DenseMap<Value, Fragment> fragments;
+  Fragments fragments;
 };
 } // namespace
 
@@ -230,6 +222,6 @@ LogicalResult attn::nvvm::lowerCombine(tile::KernelOp combine,
     return failure();
   // Launched alone, after whatever the caller launched.
   name.consume_back("_combine");
-  return lower(combine, (name + "_merge").str(), /*ofCaller=*/true,
+  return lower(combine, (name + ATTN_GPU_MERGE_SUFFIX).str(), /*ofCaller=*/true,
                /*dependentLaunch=*/false);
 }

@@ -20,7 +20,8 @@ namespace {
 
 struct DecodeKernel {
   DecodeKernel(Kernel &k)
-      : k(k), e(k.e), layout(k), shared(emitSharedMemory(k)), geometry(k) {}
+      : k(k), e(k.e), layout(k.decodeShape()), shared(emitSharedMemory(k)),
+        geometry(k) {}
 
   /// Stores of `rows` fragments by (row of the KV head, column) of an element.
   void forEachRow(function_ref<void(int64_t, Value)> body) {
@@ -40,9 +41,19 @@ struct DecodeKernel {
     for (auto [result, fragment] : llvm::zip(map.getResults(), *results))
       fragments[result] = fragment;
     unsigned numElementwise = map.getNumElementwise();
-    for (Value result : map.getResults().take_front(numElementwise))
-      if (!cast<tile::TileType>(result.getType()).getElementType().isF32())
-        storeWeights(fragments[result]);
+    for (Value result : map.getResults().take_front(numElementwise)) {
+      auto type = cast<tile::TileType>(result.getType());
+      if (type.getElementType().isF32())
+        continue;
+      if (type.getCols() != k.kvTile())
+        return map.emitOpError("makes a tile of ")
+               << type << "; only weights of " << k.kvTile()
+               << " tokens are 16 bits wide";
+      storeWeights(fragments[result]);
+    }
+    // What there is one of a row, every thread of the row holds already.
+    if (map.getDomain().getCols() == 1)
+      return success();
     for (auto [i, result] :
          llvm::enumerate(map.getResults().drop_front(numElementwise)))
       reduce(fragments[result],
@@ -138,11 +149,15 @@ struct DecodeKernel {
   }
 
   LogicalResult emitOp(Operation &op) {
-    if (isa<tile::ConstantOp, tile::QueryOp>(op))
+    if (isa<arith::ConstantOp, tile::ConstantOp, tile::QueryOp>(op))
       return success();
     if (auto map = dyn_cast<tile::MapOp>(op))
       return emitMapOp(map);
     if (auto dot = dyn_cast<tile::DotOp>(op)) {
+      if (dot.getK() != body->getArgument(0) ||
+          !dot.getQ().getDefiningOp<tile::QueryOp>())
+        return dot.emitOpError("multiplies something else than the query and "
+                               "the stream's K");
       fragments[dot] = emitDot(geometry, layout, shared, stage);
       return success();
     }
@@ -152,6 +167,8 @@ struct DecodeKernel {
         return dot.emitOpError("multiplies weights of ")
                << weights.getElementType()
                << "; mma.sync takes those of the cache's type";
+      if (dot.getV() != body->getArgument(1))
+        return dot.emitOpError("multiplies something else than the stream's V");
       if (weightsPending)
         e.barrier();
       weightsPending = false;
@@ -202,40 +219,30 @@ struct DecodeKernel {
   LogicalResult emitPiece(tile::StreamOp stream, TileStream &tiles,
                           Value firstTile, Value count, Value firstToken) {
     loadQuery();
+    CarriedTiles state(stream.getInits(), geometry.outputElements(),
+                       geometry.threadRows());
     SmallVector<Value> carried = {tiles.start(firstTile, count, firstToken)};
-    SmallVector<int64_t> sizes;
-    for (Value init : stream.getInits()) {
-      bool matrix = cast<tile::TileType>(init.getType()).getCols() > 1;
-      sizes.push_back(matrix ? geometry.outputElements()
-                             : geometry.threadRows());
-      auto value = init.getDefiningOp<tile::ConstantOp>().getValue();
-      carried.append(sizes.back(), e.f32(value.convertToFloat()));
-    }
-    auto spread = [&](ValueRange values, ValueRange into) {
-      for (auto [value, size] : llvm::zip(into, sizes)) {
-        fragments[value] = Fragment(values.take_front(size));
-        values = values.drop_front(size);
-      }
-    };
+    llvm::append_range(carried, state.initialValues(e));
     LogicalResult result = success();
-    Block &body = stream.getBody().front();
-    ValueRange state =
+    body = &stream.getBody().front();
+    ValueRange last =
         e.loop(e.i32(0), count, e.i32(1), carried,
                [&](Value i, ValueRange values) -> SmallVector<Value> {
                  SmallVector<Value> next = {values[0]};
-                 spread(values.drop_front(), body.getArguments().drop_front(2));
+                 state.spread(values.drop_front(),
+                              body->getArguments().drop_front(2), fragments);
                  stage = tiles.next(i, next[0]);
                  geometry.tileStart = e.mul(e.add(firstTile, i), k.kvTile());
-                 for (Operation &op : body.without_terminator())
+                 for (Operation &op : body->without_terminator())
                    if (failed(emitOp(op))) {
                      result = failure();
                      return SmallVector<Value>(values);
                    }
-                 for (Value value : body.getTerminator()->getOperands())
+                 for (Value value : body->getTerminator()->getOperands())
                    llvm::append_range(next, fragments.lookup(value));
                  return next;
                });
-    spread(state.drop_front(), stream.getResults());
+    state.spread(last.drop_front(), stream.getResults(), fragments);
     if (failed(result))
       return failure();
     for (Operation &op : k.op.getBody().front())
@@ -262,18 +269,14 @@ struct DecodeKernel {
         e.add(k.smallField(offsetof(attn_gpu_args, max_batch)), e.add(part, 3));
     // A part past the last unit has no first request.
     Value has = e.less(begin, end);
-    auto request = scf::IfOp::create(e.b, e.loc, e.i32Type(), has, true);
-    {
-      OpBuilder::InsertionGuard guard(e.b);
-      e.b.setInsertionPointToStart(request.thenBlock());
-      scf::YieldOp::create(e.b, e.loc, k.planEntry(first));
-      e.b.setInsertionPointToStart(request.elseBlock());
-      scf::YieldOp::create(e.b, e.loc, e.i32(0));
-    }
+    Value firstRequest = e.choose(
+        has, e.i32Type(),
+        [&]() -> SmallVector<Value> { return {k.planEntry(first)}; },
+        [&]() -> SmallVector<Value> { return {e.i32(0)}; })[0];
     LogicalResult result = success();
     SmallVector<Type> types(2, e.i32Type());
     auto loop = scf::WhileOp::create(e.b, e.loc, types,
-                                     ValueRange{begin, request.getResult(0)});
+                                     ValueRange{begin, firstRequest});
     OpBuilder::InsertionGuard guard(e.b);
     Block *before = e.b.createBlock(&loop.getBefore(), {}, types,
                                     SmallVector<Location>(2, e.loc));
@@ -291,28 +294,31 @@ struct DecodeKernel {
                            e.sub(unit, split.begin));
     slot = e.select(direct, e.i32(-1), emitSlot(k, split, piece));
 
-    Request request_ = k.readRequest(k.request);
+    Request tokens = k.readRequest(k.request);
     Value perUnit = k.tilesPerUnit();
     Value skipped = e.mul(e.sub(unit, split.begin), perUnit);
     Value count = e.min(e.mul(e.sub(unitEnd, unit), perUnit),
-                        e.sub(request_.tiles, skipped));
-    Value firstTile = e.add(request_.firstTile, skipped);
-    k.firstQuery = e.add(request_.length, -int64_t(k.op.getQLen()));
-    k.keyEnd =
-        e.min(request_.length, e.mul(e.add(firstTile, count), k.kvTile()));
-    result = emitPiece(stream, tiles, firstTile, count, request_.firstToken);
-    Value done = e.equal(unitEnd, split.end);
-    Value next = e.select(done, e.add(k.request, 1), k.request);
+                        e.sub(tokens.tiles, skipped));
+    Value firstTile = e.add(tokens.firstTile, skipped);
+    Value isLast = e.equal(unitEnd, split.end);
+    k.firstQuery = e.add(tokens.length, -int64_t(k.op.getQLen()));
+    // Of the last piece not the end of its last tile, which an i32 may not
+    // hold.
+    k.keyEnd = e.select(isLast, tokens.length,
+                        e.mul(e.add(firstTile, count), k.kvTile()));
+    result = emitPiece(stream, tiles, firstTile, count, tokens.firstToken);
+    Value next = e.select(isLast, e.add(k.request, 1), k.request);
     scf::YieldOp::create(e.b, e.loc, ValueRange{unitEnd, next});
     return result;
   }
 
   Kernel &k;
   Emitter &e;
-  SharedMemory layout;
+  DecodeSharedMemory layout;
   Value shared;
   MmaGeometry geometry;
-  DenseMap<Value, Fragment> fragments;
+  Fragments fragments;
+  Block *body = nullptr; ///< of the stream
   Value stage, slot;
   /// Weights have been stored that not every warp may see yet.
   bool weightsPending = false;
@@ -366,11 +372,7 @@ tile::StreamOp findStream(tile::KernelOp op) {
   }
   if (!stream)
     return op.emitOpError("streams nothing"), nullptr;
-  for (Value init : stream.getInits())
-    if (!init.getDefiningOp<tile::ConstantOp>())
-      return stream.emitOpError("starts from something else than constants"),
-             nullptr;
-  return stream;
+  return succeeded(checkInits(stream)) ? stream : nullptr;
 }
 } // namespace
 

@@ -146,6 +146,18 @@ void Emitter::ifThen(Value condition, llvm::function_ref<void()> body) {
   body();
 }
 
+ValueRange Emitter::choose(Value condition, TypeRange types, Branch yes,
+                           Branch no) {
+  auto op =
+      scf::IfOp::create(b, loc, types, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(op.thenBlock());
+  scf::YieldOp::create(b, loc, yes());
+  b.setInsertionPointToStart(op.elseBlock());
+  scf::YieldOp::create(b, loc, no());
+  return op.getResults();
+}
+
 //===----------------------------------------------------------------------===//
 // The machine
 //===----------------------------------------------------------------------===//

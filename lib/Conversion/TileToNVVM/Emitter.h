@@ -12,7 +12,7 @@
 #ifndef ATTN_LIB_CONVERSION_TILETONVVM_EMITTER_H
 #define ATTN_LIB_CONVERSION_TILETONVVM_EMITTER_H
 
-#include "attn/Conversion/TileToNVVM/SharedLayout.h"
+#include "attn/Target/SharedLayout.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -104,6 +104,10 @@ public:
   ValueRange loop(Value lb, Value ub, Value step, ValueRange inits,
                   LoopBody body);
   void ifThen(Value condition, llvm::function_ref<void()> body);
+  /// What one of the two gives: each is only run where it is chosen.
+  using Branch = llvm::function_ref<SmallVector<Value>()>;
+  ValueRange choose(Value condition, mlir::TypeRange types, Branch yes,
+                    Branch no);
 
   // The machine.
   Value special(Register which);

@@ -43,6 +43,38 @@ Value Kernel::tilesPerUnit() {
   return e.max(smallField(offsetof(attn_gpu_args, split_tiles)), e.i32(1));
 }
 
+CarriedTiles::CarriedTiles(ValueRange inits, int64_t elements, int64_t rows)
+    : inits(inits) {
+  for (Value init : inits) {
+    bool isMatrix = cast<tile::TileType>(init.getType()).getCols() > 1;
+    sizes.push_back(isMatrix ? elements : rows);
+  }
+}
+
+SmallVector<Value> CarriedTiles::initialValues(Emitter &e) const {
+  SmallVector<Value> values;
+  for (auto [init, size] : llvm::zip(inits, sizes)) {
+    auto constant = init.getDefiningOp<tile::ConstantOp>();
+    values.append(size, e.f32(constant.getValue().convertToFloat()));
+  }
+  return values;
+}
+
+void CarriedTiles::spread(ValueRange values, ValueRange tiles,
+                          Fragments &fragments) const {
+  for (auto [tile, size] : llvm::zip(tiles, sizes)) {
+    fragments[tile] = Fragment(values.take_front(size));
+    values = values.drop_front(size);
+  }
+}
+
+LogicalResult attn::nvvm::checkInits(Operation *stream) {
+  for (Value init : stream->getOperands())
+    if (!init.getDefiningOp<tile::ConstantOp>())
+      return stream->emitOpError("starts from something else than constants");
+  return success();
+}
+
 Value attn::nvvm::emitReduction(Emitter &e, tile::Reduction kind, Value x,
                                 Value y) {
   return kind == tile::Reduction::Max ? e.maxF(x, y) : e.addF(x, y);

@@ -56,6 +56,11 @@ struct Kernel {
   int64_t queryHeads() { return cache.getHeads() * group(); }
   Type element() const { return cache.getElement(); }
 
+  DecodeShape decodeShape() {
+    return {cache.getK(), cache.getV(), cache.getVInK(),     schedule.getRows(),
+            warps(),      kvTile(),     schedule.getStages()};
+  }
+
   /// A field of the arguments, or of their attn_kernel_args.
   Value field(int64_t offset, Type type) {
     return e.load(e.ptr(args, offset), type, 8);
@@ -87,6 +92,28 @@ public:
   /// Position of the token that column element `i` of a score matrix is.
   virtual Value keyOf(int64_t i, int64_t elements) = 0;
 };
+
+/// The fragments of a kernel's tiles.
+using Fragments = llvm::DenseMap<Value, Fragment>;
+
+/// The fragments that a stream carries, as one list of values: a matrix has
+/// `elements` of them, what there is one of a row `rows`.
+class CarriedTiles {
+public:
+  CarriedTiles(ValueRange inits, int64_t elements, int64_t rows);
+  /// Their first values: those of the constants that the stream starts from.
+  SmallVector<Value> initialValues(Emitter &e) const;
+  /// Deals a list of values to `tiles`.
+  void spread(ValueRange values, ValueRange tiles, Fragments &fragments) const;
+
+private:
+  ValueRange inits;
+  SmallVector<int64_t> sizes;
+};
+
+/// Whether a stream starts from constants, as those of the lowerings do; an
+/// error otherwise.
+mlir::LogicalResult checkInits(mlir::Operation *stream);
 
 /// Lowers a map over fragments: one fragment a result, reductions over what the
 /// thread itself holds of a row. Failure after an error.

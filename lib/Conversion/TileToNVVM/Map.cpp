@@ -31,12 +31,28 @@ struct Scalar {
     IRMapping mapping;
     mapping.map(block.getArguments(), args);
     for (Operation &op : block.without_terminator())
-      if (failed(clone(op, mapping)))
+      if (failed(bringIn(op, mapping)) || failed(clone(op, mapping)))
         return failure();
-    SmallVector<Value> yields;
-    for (Value operand : block.getTerminator()->getOperands())
-      yields.push_back(mapping.lookupOrDefault(operand));
-    return yields;
+    Operation *yield = block.getTerminator();
+    if (failed(bringIn(*yield, mapping)))
+      return failure();
+    return llvm::map_to_vector(yield->getOperands(), [&](Value operand) {
+      return mapping.lookup(operand);
+    });
+  }
+
+  /// Clones the constants that an op of the region takes from outside.
+  LogicalResult bringIn(Operation &op, IRMapping &mapping) {
+    for (Value operand : op.getOperands()) {
+      if (mapping.contains(operand))
+        continue;
+      auto constant = operand.getDefiningOp<arith::ConstantOp>();
+      if (!constant || !constant.getType().isIntOrFloat())
+        return op.emitOpError("reads a value from outside of its region that "
+                              "is no scalar constant");
+      e.b.clone(*constant, mapping);
+    }
+    return success();
   }
 
   LogicalResult clone(Operation &op, IRMapping &mapping) {
@@ -46,7 +62,7 @@ struct Scalar {
     }
     SmallVector<Value> operands;
     for (Value operand : op.getOperands())
-      operands.push_back(mapping.lookupOrDefault(operand));
+      operands.push_back(mapping.lookup(operand));
     if (Value special = function(op, operands)) {
       mapping.map(op.getResult(0), special);
       return success();

@@ -61,8 +61,9 @@ void multiply(Emitter &e, Fragment &acc, int64_t at, ArrayRef<Value> a,
 }
 } // namespace
 
-Fragment attn::nvvm::emitDot(MmaGeometry &geometry, const SharedMemory &layout,
-                             Value shared, Value stage) {
+Fragment attn::nvvm::emitDot(MmaGeometry &geometry,
+                             const DecodeSharedMemory &layout, Value shared,
+                             Value stage) {
   Kernel &k = geometry.k;
   Emitter &e = k.e;
   Operands operands{e, k.lane};
@@ -98,22 +99,20 @@ static Fragment rescale(MmaGeometry &geometry, const Fragment &acc,
                                           factor, e.f32(1));
     moved = moved ? arith::OrIOp::create(e.b, e.loc, moved, differs) : differs;
   }
-  SmallVector<Type> types(acc.size(), e.f32());
-  auto op = scf::IfOp::create(e.b, e.loc, types, e.anyLane(moved), true);
-  OpBuilder::InsertionGuard guard(e.b);
-  e.b.setInsertionPointToStart(op.thenBlock());
-  SmallVector<Value> scaled;
-  for (auto [i, value] : llvm::enumerate(acc))
-    scaled.push_back(arith::MulFOp::create(
-        e.b, e.loc, value, alpha[geometry.rowOf(i, acc.size())]));
-  scf::YieldOp::create(e.b, e.loc, scaled);
-  e.b.setInsertionPointToStart(op.elseBlock());
-  scf::YieldOp::create(e.b, e.loc, acc);
-  return Fragment(op.getResults());
+  return Fragment(e.choose(
+      e.anyLane(moved), SmallVector<Type>(acc.size(), e.f32()),
+      [&] {
+        SmallVector<Value> scaled;
+        for (auto [i, value] : llvm::enumerate(acc))
+          scaled.push_back(arith::MulFOp::create(
+              e.b, e.loc, value, alpha[geometry.rowOf(i, acc.size())]));
+        return scaled;
+      },
+      [&] { return acc; }));
 }
 
 Fragment attn::nvvm::emitDotAcc(MmaGeometry &geometry,
-                                const SharedMemory &layout, Value shared,
+                                const DecodeSharedMemory &layout, Value shared,
                                 Value stage, const Fragment &acc,
                                 const Fragment &alpha) {
   Kernel &k = geometry.k;

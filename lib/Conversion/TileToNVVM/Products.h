@@ -57,11 +57,11 @@ private:
 };
 
 /// Scores of this warp's tokens of the tile in `stage`: query rows times K.
-Fragment emitDot(MmaGeometry &geometry, const SharedMemory &layout,
+Fragment emitDot(MmaGeometry &geometry, const DecodeSharedMemory &layout,
                  Value shared, Value stage);
 
 /// alpha * acc + weights * V, for this warp's columns of V.
-Fragment emitDotAcc(MmaGeometry &geometry, const SharedMemory &layout,
+Fragment emitDotAcc(MmaGeometry &geometry, const DecodeSharedMemory &layout,
                     Value shared, Value stage, const Fragment &acc,
                     const Fragment &alpha);
 

@@ -1,4 +1,4 @@
-//===- SharedMemory.cpp - A decode CTA's shared memory ----------*- C++ -*-===//
+//===- SharedMemory.cpp - Code that uses a CTA's shared memory --*- C++ -*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- SharedMemory.h - A decode CTA's shared memory ------------*- C++ -*-===//
+//===- SharedMemory.h - Code that uses a CTA's shared memory ----*- C++ -*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,44 +11,6 @@
 #include "Kernel.h"
 
 namespace attn::nvvm {
-
-/// What lies where in a decode CTA's dynamic shared memory; byte offsets.
-struct SharedMemory {
-  explicit SharedMemory(Kernel &k)
-      : query(k.cache.getK()), key(k.cache.getK()),
-        value(k.cache.getVInK() ? k.cache.getK() : k.cache.getV()),
-        weights(k.kvTile()) {
-    int64_t rows = k.schedule.getRows(), tokens = k.kvTile();
-    queryOffset = reserve(rows * query.rowBytes());
-    stageBytes = tokens * key.rowBytes();
-    valueInStage = k.cache.getVInK() ? 0 : stageBytes;
-    if (!k.cache.getVInK())
-      stageBytes += tokens * value.rowBytes();
-    stagesOffset = reserve(k.schedule.getStages() * stageBytes);
-    weightsOffset = reserve(rows * weights.rowBytes());
-    maximaOffset = reserve(k.warps() * rows * 4);
-    sumsOffset = reserve(k.warps() * rows * 4);
-    addressBytes = tokens * 8;
-    // Two tiles' addresses of K and of V.
-    addressesOffset = reserve(2 * 2 * addressBytes);
-  }
-
-  SharedLayout query, key, value, weights;
-  int64_t queryOffset, stagesOffset, stageBytes;
-  int64_t valueInStage; ///< V of a stage, from its start
-  int64_t weightsOffset;
-  int64_t maximaOffset, sumsOffset; ///< [warp][row] f32
-  int64_t addressesOffset;          ///< [tile % 2][K, V][token] i64
-  int64_t addressBytes;
-  int64_t bytes = 0;
-
-private:
-  int64_t reserve(int64_t size) {
-    int64_t offset = bytes;
-    bytes += llvm::alignTo(size, 128);
-    return offset;
-  }
-};
 
 /// Address of chunk `chunk + chunks` of row `row + rows` in a swizzled matrix
 /// at `base`; `row` and `chunk` are i32. `rows` is a multiple of 8, which

@@ -13,7 +13,8 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::nvvm;
 
-TileStream::TileStream(Kernel &k, const SharedMemory &layout, Value shared)
+TileStream::TileStream(Kernel &k, const DecodeSharedMemory &layout,
+                       Value shared)
     : k(k), e(k.e), layout(layout), shared(shared) {
   page = k.smallField(offsetof(attn_kernel_args, page_size));
   blockTable = k.globalField(offsetof(attn_gpu_args, block_table));
@@ -50,15 +51,14 @@ Value TileStream::isRead(Value position) {
 Value TileStream::fetch(Value tile) {
   Value at = position(tile);
   Value has = e.both(isRead(at), e.negate(e.isNull(blockTable)));
-  auto op = scf::IfOp::create(e.b, e.loc, e.i32Type(), has, true);
-  OpBuilder::InsertionGuard guard(e.b);
-  e.b.setInsertionPointToStart(op.thenBlock());
-  Value entry = e.ptr(table, e.mul(e.toI64(e.div(at, page)), 4));
-  scf::YieldOp::create(e.b, e.loc, e.load(entry, e.i32Type(), 4));
-  e.b.setInsertionPointToStart(op.elseBlock());
-  // A contiguous cache: the request's block.
-  scf::YieldOp::create(e.b, e.loc, k.request);
-  return op.getResult(0);
+  return e.choose(
+      has, e.i32Type(),
+      [&]() -> SmallVector<Value> {
+        Value entry = e.ptr(table, e.mul(e.toI64(e.div(at, page)), 4));
+        return {e.load(entry, e.i32Type(), 4)};
+      },
+      // A contiguous cache: the request's block.
+      [&]() -> SmallVector<Value> { return {k.request}; })[0];
 }
 
 /// Where the addresses of a tile's tokens are published.
@@ -66,6 +66,12 @@ Value TileStream::addresses(Value tile, bool ofValue) {
   Value slot = e.mul(e.bitAnd(tile, 1), 2 * layout.addressBytes);
   return e.ptr(shared, e.add(slot, layout.addressesOffset +
                                        (ofValue ? layout.addressBytes : 0)));
+}
+
+Value TileStream::stageOf(Value tile) {
+  Value stage = e.rem(tile, k.schedule.getStages());
+  return e.ptr(shared,
+               e.add(e.mul(stage, layout.stageBytes), layout.stagesOffset));
 }
 
 void TileStream::publish(Value tile, Value block) {
@@ -89,9 +95,7 @@ void TileStream::publish(Value tile, Value block) {
 
 void TileStream::issue(Value tile) {
   e.ifThen(e.less(tile, count), [&] {
-    Value stage = e.ptr(shared, e.add(e.mul(e.rem(tile, k.schedule.getStages()),
-                                            layout.stageBytes),
-                                      layout.stagesOffset));
+    Value stage = stageOf(tile);
     auto copy = [&](const Part &part, const SharedLayout &rows, Value to,
                     int64_t columns, bool ofValue) {
       Value published = addresses(tile, ofValue);
@@ -115,16 +119,14 @@ Value TileStream::start(Value first, Value tiles, Value firstSeen) {
   firstToken = firstSeen;
   // The request's row of the block table.
   Value request = e.toI64(k.request);
-  auto op = scf::IfOp::create(e.b, e.loc, e.i64Type(), e.isNull(indptr), true);
-  {
-    OpBuilder::InsertionGuard guard(e.b);
-    e.b.setInsertionPointToStart(op.thenBlock());
-    scf::YieldOp::create(e.b, e.loc, e.mul(request, tableStride));
-    e.b.setInsertionPointToStart(op.elseBlock());
-    Value entry = e.ptr(indptr, e.mul(request, 4));
-    scf::YieldOp::create(e.b, e.loc, e.toI64(e.load(entry, e.i32Type(), 4)));
-  }
-  table = e.ptr(blockTable, e.mul(op.getResult(0), 4));
+  Value begin = e.choose(
+      e.isNull(indptr), e.i64Type(),
+      [&]() -> SmallVector<Value> { return {e.mul(request, tableStride)}; },
+      [&]() -> SmallVector<Value> {
+        Value entry = e.ptr(indptr, e.mul(request, 4));
+        return {e.toI64(e.load(entry, e.i32Type(), 4))};
+      })[0];
+  table = e.ptr(blockTable, e.mul(begin, 4));
 
   int64_t ahead = k.schedule.getStages() - 1;
   SmallVector<Value> blocks;
@@ -148,6 +150,5 @@ Value TileStream::next(Value i, Value &carried) {
   issue(e.add(i, stages - 1));
   publish(e.add(i, stages), carried);
   carried = fetch(e.add(i, stages + 1));
-  return e.ptr(shared, e.add(e.mul(e.rem(i, stages), layout.stageBytes),
-                             layout.stagesOffset));
+  return stageOf(i);
 }

@@ -24,7 +24,7 @@ namespace attn::nvvm {
 class TileStream {
 public:
   /// Reads what the call gives; before any work.
-  TileStream(Kernel &k, const SharedMemory &layout, Value shared);
+  TileStream(Kernel &k, const DecodeSharedMemory &layout, Value shared);
 
   /// Starts on a piece: tiles `firstTile` to `firstTile + count` (i32) of
   /// `k.request`, whose tokens from `firstToken` to `k.keyEnd` are read.
@@ -41,10 +41,11 @@ private:
   void publish(Value tile, Value block);
   void issue(Value tile);
   Value addresses(Value tile, bool value);
+  Value stageOf(Value tile); ///< where the tile lies in shared memory
 
   Kernel &k;
   Emitter &e;
-  const SharedMemory &layout;
+  const DecodeSharedMemory &layout;
   Value shared;
   Value page, blockTable, tableStride, indptr;
   struct Part {

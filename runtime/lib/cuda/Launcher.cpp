@@ -77,8 +77,8 @@ static attn_status findOthers(const Driver &driver,
   struct {
     const char *suffix;
     void *&function;
-  } const wanted[] = {{"_merge", functions.merge},
-                      {"_append", functions.append}};
+  } const wanted[] = {{ATTN_GPU_MERGE_SUFFIX, functions.merge},
+                      {ATTN_GPU_APPEND_SUFFIX, functions.append}};
   for (const auto &each : wanted) {
     char name[256];
     snprintf(name, sizeof name, "%.200s%s", kernel.decode, each.suffix);

@@ -72,3 +72,89 @@ tile.kernel @weights attributes {group = 4 : i64, q_len = 1 : i64,
   }
   tile.store %r#0, %r#1 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
 }
+
+// -----
+
+tile.kernel @other_key attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+  %q = tile.query : !tile.tile<4x64xbf16>
+  %a0 = tile.constant 0.0 : !tile.tile<4x64xf32>
+  %m0 = tile.constant 0.0 : !tile.tile<4x1xf32>
+  %r:2 = tile.stream (%k, %v) : (!tile.tile<64x64xbf16>, !tile.tile<64x64xbf16>)
+      iter(%a = %a0, %m = %m0) : (!tile.tile<4x64xf32>, !tile.tile<4x1xf32>) {
+    // expected-error @+1 {{multiplies something else than the query and the stream's K}}
+    %s = tile.dot %q, %v : (!tile.tile<4x64xbf16>, !tile.tile<64x64xbf16>) -> !tile.tile<4x64xf32>
+    tile.yield %a, %m : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+  }
+  tile.store %r#0, %r#1 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+}
+
+// -----
+
+tile.kernel @narrow attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+  %q = tile.query : !tile.tile<4x64xbf16>
+  %a0 = tile.constant 0.0 : !tile.tile<4x64xf32>
+  %m0 = tile.constant 0.0 : !tile.tile<4x1xf32>
+  %r:2 = tile.stream (%k, %v) : (!tile.tile<64x64xbf16>, !tile.tile<64x64xbf16>)
+      iter(%a = %a0, %m = %m0) : (!tile.tile<4x64xf32>, !tile.tile<4x1xf32>) {
+    // expected-error @+1 {{makes a tile of '!tile.tile<4x1xbf16>'; only weights of 64 tokens are 16 bits wide}}
+    %n = tile.map(%m) reductions [] : (!tile.tile<4x1xf32>) -> !tile.tile<4x1xbf16> {
+    ^bb0(%x: f32):
+      tile.yield %x : f32
+    }
+    tile.yield %a, %m : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+  }
+  tile.store %r#0, %r#1 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+}
+
+// -----
+
+tile.kernel @captured attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+  %q = tile.query : !tile.tile<4x64xbf16>
+  %a0 = tile.constant 0.0 : !tile.tile<4x64xf32>
+  %m0 = tile.constant 0.0 : !tile.tile<4x1xf32>
+  %r:2 = tile.stream (%k, %v) : (!tile.tile<64x64xbf16>, !tile.tile<64x64xbf16>)
+      iter(%a = %a0, %m = %m0) : (!tile.tile<4x64xf32>, !tile.tile<4x1xf32>) {
+    %s = tile.dot %q, %k : (!tile.tile<4x64xbf16>, !tile.tile<64x64xbf16>) -> !tile.tile<4x64xf32>
+    %outside = arith.constant 1 : index
+    %t = tile.map(%s) reductions [] : (!tile.tile<4x64xf32>) -> !tile.tile<4x64xf32> {
+    ^bb0(%x: f32):
+      // expected-error @+1 {{reads a value from outside of its region that is no scalar constant}}
+      %i = arith.index_cast %outside : index to i32
+      %f = arith.sitofp %i : i32 to f32
+      %y = arith.addf %x, %f : f32
+      tile.yield %y : f32
+    }
+    tile.yield %a, %m : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+  }
+  tile.store %r#0, %r#1 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+}
+
+// -----
+
+tile.kernel @inits attributes {sinks, group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+  %q = tile.query : !tile.tile<4x64xbf16>
+  %m0 = tile.sink : !tile.tile<4x1xf32>
+  %a0 = tile.constant 0.0 : !tile.tile<4x64xf32>
+  // expected-error @+1 {{starts from something else than constants}}
+  %r:2 = tile.stream (%k, %v) : (!tile.tile<64x64xbf16>, !tile.tile<64x64xbf16>)
+      iter(%a = %a0, %m = %m0) : (!tile.tile<4x64xf32>, !tile.tile<4x1xf32>) {
+    tile.yield %a, %m : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+  }
+  tile.store %r#0, %r#1 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+}
+
+// -----
+
+// expected-error @+1 {{leaves its output in f32 for a projection, which the NVVM target has not}}
+tile.kernel @wide attributes {wide_output, group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+}

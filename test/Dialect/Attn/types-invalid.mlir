@@ -48,8 +48,13 @@ func.func private @l1_groups() attributes {a = #attn.latent<rank = 512, rope = 6
 
 // -----
 
-// expected-error @+1 {{window must not be negative, got -1}}
+// expected-error @+1 {{window must be 0 to 2147483647, got -1}}
 func.func private @m1() attributes {a = #attn.mask<causal, window = -1>}
+
+// -----
+
+// expected-error @+1 {{window must be 0 to 2147483647, got 2147483648}}
+func.func private @m1_large() attributes {a = #attn.mask<causal, window = 2147483648>}
 
 // -----
 

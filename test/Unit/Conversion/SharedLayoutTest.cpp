@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "attn/Conversion/TileToNVVM/SharedLayout.h"
+#include "attn/Target/SharedLayout.h"
 #include "gtest/gtest.h"
 
 #include <set>

@@ -63,8 +63,8 @@ LogicalResult LatentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                bool causal, int64_t window) {
-  if (window < 0) // M1
-    return emitError() << "window must not be negative, got " << window;
+  if (window < 0 || window > INT32_MAX) // M1
+    return emitError() << "window must be 0 to 2147483647, got " << window;
   if (window > 0 && !causal) // M2
     return emitError() << "a window needs a causal mask";
   return success();

@@ -8,6 +8,7 @@
 
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Target/NVVMArch.h"
+#include "attn/Target/SharedLayout.h"
 #include "mlir/IR/Remarks.h"
 
 #include <tuple>
@@ -28,14 +29,6 @@ struct Shape {
   int64_t k, v;
   bool latent; ///< V is a prefix of K
 };
-
-/// Shared memory of a CTA [bytes]; what TileToNVVM reserves, rounded up.
-int64_t sharedBytes(const Shape &s, int64_t rows, int64_t warps, int64_t tile,
-                    int64_t stages) {
-  int64_t row = 2 * (s.k + (s.latent ? 0 : s.v));
-  return rows * s.k * 2 + stages * tile * row + rows * tile * 2 +
-         2 * warps * rows * 4 + 32 * tile + 1024;
-}
 
 /// Registers of a thread: accumulator and scores, operands of the products, and
 /// what ptxas was seen to take besides (test/Target/ptxas-table.txt).
@@ -85,7 +78,9 @@ Candidate chooseTile(MLIRContext *ctx, const NVVMArch &arch, const Shape &s,
     if (tile % 16)
       continue;
     for (int64_t stages : {2, 3, 4}) {
-      int64_t bytes = sharedBytes(s, rows, warps, tile, stages);
+      int64_t bytes = nvvm::DecodeSharedMemory(
+                          {s.k, s.v, s.latent, rows, warps, tile, stages})
+                          .bytes;
       if (bytes > arch.maxSharedPerCTA)
         continue;
       int64_t ctas = std::min(

@@ -1,0 +1,99 @@
+//===- SharedLayout.h - Where tiles lie in shared memory --------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Pure algebra of the NVVM target's shared memory, free of IR: the select pass
+// asks what fits, the lowering where it lies, and tests count bank conflicts.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_TARGET_SHAREDLAYOUT_H
+#define ATTN_TARGET_SHAREDLAYOUT_H
+
+#include <algorithm>
+#include <cstdint>
+
+namespace attn::nvvm {
+
+/// 16-bit elements of a chunk: what one cp.async brings and what one lane hands
+/// ldmatrix, 16 bytes.
+constexpr int64_t kChunk = 8;
+
+/// A matrix of 16-bit elements in rows of 16-byte chunks, swizzled so that the
+/// same chunk of eight consecutive rows (what ldmatrix reads at once) lies in
+/// eight different groups of banks, and no padding is needed for any width.
+///
+/// Chunk c of row r lies at chunk r * chunks + (c ^ ((r >> shift) & mask)).
+/// With p the largest power of two up to 8 that divides the number of chunks,
+/// rows repeat their banks every 8 / p rows; XOR with the count of repeats
+/// spreads them over the p groups that are left.
+struct SharedLayout {
+  int64_t chunks; ///< of a row
+  int64_t shift, mask;
+
+  explicit SharedLayout(int64_t columns) : chunks(columns / kChunk) {
+    int64_t p = std::min<int64_t>(8, chunks & -chunks);
+    mask = p - 1;
+    shift = 0;
+    for (int64_t period = 8 / p; period > 1; period /= 2)
+      ++shift;
+  }
+
+  int64_t rowBytes() const { return chunks * 16; }
+  /// Byte offset of a chunk.
+  int64_t offset(int64_t row, int64_t chunk) const {
+    return row * rowBytes() + (chunk ^ ((row >> shift) & mask)) * 16;
+  }
+};
+
+/// What the decode kernels' shared memory is made for.
+struct DecodeShape {
+  int64_t k, v;  ///< columns of K and V
+  bool vInK;     ///< V is a prefix of K
+  int64_t rows;  ///< query rows of a CTA
+  int64_t warps; ///< of a CTA
+  int64_t kvTile, stages;
+};
+
+/// What lies where in a decode CTA's dynamic shared memory; byte offsets.
+struct DecodeSharedMemory {
+  explicit DecodeSharedMemory(const DecodeShape &s)
+      : query(s.k), key(s.k), value(s.vInK ? s.k : s.v), weights(s.kvTile) {
+    queryOffset = reserve(s.rows * query.rowBytes());
+    stageBytes = s.kvTile * key.rowBytes();
+    valueInStage = s.vInK ? 0 : stageBytes;
+    if (!s.vInK)
+      stageBytes += s.kvTile * value.rowBytes();
+    stagesOffset = reserve(s.stages * stageBytes);
+    weightsOffset = reserve(s.rows * weights.rowBytes());
+    maximaOffset = reserve(s.warps * s.rows * 4);
+    sumsOffset = reserve(s.warps * s.rows * 4);
+    addressBytes = s.kvTile * 8;
+    // Two tiles' addresses of K and of V.
+    addressesOffset = reserve(2 * 2 * addressBytes);
+  }
+
+  SharedLayout query, key, value, weights;
+  int64_t queryOffset, stagesOffset, stageBytes;
+  int64_t valueInStage; ///< V of a stage, from its start
+  int64_t weightsOffset;
+  int64_t maximaOffset, sumsOffset; ///< [warp][row] f32
+  int64_t addressesOffset;          ///< [tile % 2][K, V][token] i64
+  int64_t addressBytes;
+  int64_t bytes = 0;
+
+private:
+  int64_t reserve(int64_t size) {
+    constexpr int64_t kAlignment = 128;
+    int64_t offset = bytes;
+    bytes += (size + kAlignment - 1) / kAlignment * kAlignment;
+    return offset;
+  }
+};
+
+} // namespace attn::nvvm
+
+#endif // ATTN_TARGET_SHAREDLAYOUT_H
