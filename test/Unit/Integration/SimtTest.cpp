@@ -90,6 +90,25 @@ INSTANTIATE_TEST_SUITE_P(
                     "gqa:4/2/64 bf16 pages=0 lens=0,1,47,48,200"),
     nameOf);
 
+// The bits of a request are its own: with the rest of the batch gone, they
+// stay.
+TEST(SimtSplit, BatchInvariantIgnoresTheBatch) {
+  Case c("gqa:6/2/64 bf16 lens=130,0,65,300,1");
+  Attention attention(c);
+  std::unique_ptr<Call> call = attention.makeCall(c.lens, c.pages[0]);
+  SimtRun run;
+  run.batchInvariant = true;
+  ASSERT_EQ(attention.runSimt(*call, run), "");
+  std::vector<Bytes> expected;
+  for (size_t i = 0; i < c.lens.size(); ++i)
+    expected.push_back(call->resultsOf(i));
+  for (size_t i = 0; i < c.lens.size(); ++i) {
+    auto alone = [i](attn_decode_params &p) { keepRequest(p, i); };
+    ASSERT_EQ(attention.runSimt(*call, run, alone), "");
+    EXPECT_TRUE(call->resultsOf(i) == expected[i]) << "request " << i;
+  }
+}
+
 // What nobody thought of. ATTN_TEST_SEED repeats a run.
 TEST(SimtRandom, ShapesMatchTheOracle) {
   const char *given = std::getenv("ATTN_TEST_SEED");

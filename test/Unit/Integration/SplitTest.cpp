@@ -99,13 +99,7 @@ TEST_P(Split, BatchInvariantIgnoresTheBatch) {
     for (size_t i = 0; i < c.lens.size(); ++i) {
       auto alone = [i](attn_decode_params &p) {
         invariant(p);
-        int64_t bytes = p.dtype == ATTN_F32 ? 4 : 2;
-        p.batch = p.max_batch = 1;
-        p.q = static_cast<const char *>(p.q) + i * p.q_stride_batch * bytes;
-        p.out = static_cast<char *>(p.out) + i * p.out_stride_batch * bytes;
-        p.lse += i * p.lse_stride_batch;
-        p.seq_lens += i;
-        p.block_table += i * p.block_table_stride;
+        keepRequest(p, i);
       };
       ASSERT_EQ(call->run(library, 3, alone), "");
       EXPECT_TRUE(call->resultsOf(i) == expected[i]) << "request " << i;

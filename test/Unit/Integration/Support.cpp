@@ -172,7 +172,8 @@ std::unique_ptr<harness::SimtSession> Attention::createSimt() {
   return nullptr;
 }
 
-std::string Attention::runSimt(Call &call, const SimtRun &run) {
+std::string Attention::runSimt(Call &call, const SimtRun &run,
+                               std::function<void(attn_decode_params &)> edit) {
   auto &session = impl->simtSessions[run.chip];
   if (!session) {
     harness::SimtOptions options;
@@ -192,6 +193,8 @@ std::string Attention::runSimt(Call &call, const SimtRun &run) {
     params.flags |= ATTN_FLAG_BATCH_INVARIANT;
     params.split_size = 64;
   }
+  if (edit)
+    edit(params);
   return llvm::toString(session->decode(params));
 }
 
@@ -199,6 +202,16 @@ attn_decode_params Call::params() {
   attn_decode_params params = impl->problem->params();
   params.kernel_name = impl->attention->name.c_str();
   return params;
+}
+
+void attn::test::keepRequest(attn_decode_params &p, size_t request) {
+  int64_t bytes = p.dtype == ATTN_F32 ? 4 : 2;
+  p.batch = p.max_batch = 1;
+  p.q = static_cast<const char *>(p.q) + request * p.q_stride_batch * bytes;
+  p.out = static_cast<char *>(p.out) + request * p.out_stride_batch * bytes;
+  p.lse += request * p.lse_stride_batch;
+  p.seq_lens += request;
+  p.block_table += request * p.block_table_stride;
 }
 
 std::string attn::test::decode(attn_library *library, attn_decode_params params,

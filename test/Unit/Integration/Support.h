@@ -105,7 +105,8 @@ public:
 
   /// Runs a call on a pretended GPU, the kernels compiled once for each chip.
   /// Returns the runtime's complaint or the emulator's findings, or nothing.
-  std::string runSimt(Call &call, const SimtRun &run);
+  std::string runSimt(Call &call, const SimtRun &run,
+                      std::function<void(attn_decode_params &)> edit = {});
   /// A session of one's own. Null, with a test failure, where that fails.
   std::unique_ptr<harness::SimtSession> createSimt();
 
@@ -143,6 +144,9 @@ private:
   struct Impl;
   std::unique_ptr<Impl> impl;
 };
+
+/// Leaves only one request of a call over a block table.
+void keepRequest(attn_decode_params &params, size_t request);
 
 /// attn_decode with a workspace of the size asked for, at `threads` threads.
 std::string decode(attn_library *library, attn_decode_params params,
