@@ -25,9 +25,11 @@ using namespace attn;
 
 // LLVM has 32-bit shared pointers behind a command-line option alone (a kernel
 // of ours takes 237 registers without and 192 with it). The option is looked up
-// before main, because a tool that calls cl::ResetCommandLineParser forgets it.
+// before main, because a tool that calls cl::ResetCommandLineParser forgets it,
+// and in the map itself: cl::getRegisteredOptions would register --help already
+// then, for that call to forget.
 static llvm::cl::Option *const shortPointers =
-    llvm::cl::getRegisteredOptions().lookup("nvptx-short-ptr");
+    llvm::cl::SubCommand::getTopLevel().OptionsMap.lookup("nvptx-short-ptr");
 
 namespace {
 /// Adds the seconds that it lives to a counter.
