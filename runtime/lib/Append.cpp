@@ -11,7 +11,6 @@
 #include "gpu/GpuDecode.h"
 
 #include <algorithm>
-
 #include <cinttypes>
 
 using namespace attn::runtime;

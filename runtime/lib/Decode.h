@@ -1,5 +1,4 @@
-//===-- Decode.h - A decode call, checked and run -----------------*- C++
-//-*-===//
+//===-- Decode.h - A decode call, checked and run ---------------*- C++ -*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

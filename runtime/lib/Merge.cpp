@@ -74,9 +74,9 @@ static attn_status prepare(const attn_library *lib,
 
 static uint64_t getWorkspaceSize(const attn_kernel_desc &desc,
                                  const attn_merge_params &p) {
-  return gpu::isKernel(desc)
-             ? 0
-             : uint64_t(attn_pool_size(p.pool)) * getScratchStride(desc);
+  return gpu::isKernel(desc) ? 0
+                             : uint64_t(attn_pool_size(p.pool)) *
+                                   getScratchStride(desc.scratch_bytes);
 }
 
 /// The parts must be there unless there are none.
@@ -126,7 +126,7 @@ attn_status attn_merge(const attn_library *lib,
   job.parts = p.parts;
   job.threads = attn_pool_size(p.pool);
   job.scratch = static_cast<char *>(p.workspace);
-  job.scratchStride = getScratchStride(*desc);
+  job.scratchStride = getScratchStride(desc->scratch_bytes);
   PoolSession(p.pool).run(runMerge, &job);
   return ATTN_OK;
 }

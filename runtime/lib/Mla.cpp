@@ -89,28 +89,18 @@ static attn_status selectProjection(const attn_library *lib,
 }
 
 static attn_status layOut(const attn_decode_params &p, MlaSelection &s) {
-  uint64_t total = s.attention.layout.total;
-  bool overflow = false;
-  auto add = [&](std::initializer_list<uint64_t> factors) {
-    uint64_t offset = (total + 63) / 64 * 64, bytes = 1;
-    for (uint64_t factor : factors)
-      overflow |= __builtin_mul_overflow(bytes, factor, &bytes);
-    overflow |= __builtin_add_overflow(offset, bytes, &total);
-    return offset;
-  };
+  WorkspaceDivider divider;
+  divider.add({s.attention.layout.total});
   uint64_t rows = uint64_t(p.max_batch) * uint64_t(p.q_len);
   uint64_t heads = uint64_t(p.q_heads), size = attn_dtype_size(p.dtype);
-  s.layout.query = add({rows, heads, uint64_t(p.k_dim), size});
-  s.layout.output = add({rows, heads, uint64_t(p.v_dim), sizeof(float)});
+  s.layout.query = divider.add({rows, heads, uint64_t(p.k_dim), size});
+  s.layout.output =
+      divider.add({rows, heads, uint64_t(p.v_dim), sizeof(float)});
   int64_t scratch = std::max(s.query->scratch_bytes, s.output->scratch_bytes);
-  s.layout.scratchStride = (uint64_t(scratch) + 63) / 64 * 64;
+  s.layout.scratchStride = getScratchStride(scratch);
   s.layout.scratch =
-      add({uint64_t(attn_pool_size(p.pool)), s.layout.scratchStride});
-  s.layout.total = total;
-  if (overflow || total > uint64_t(INT64_MAX))
-    return fail(ATTN_ERROR_WORKSPACE_SIZE,
-                "the workspace for these capacities passes 2^63 bytes");
-  return ATTN_OK;
+      divider.add({uint64_t(attn_pool_size(p.pool)), s.layout.scratchStride});
+  return divider.finish(s.layout.total);
 }
 
 /// Reads the params and chooses the kernels.

@@ -62,9 +62,8 @@ PlanShape attn::runtime::getPlanShape(const attn_kernel_desc &desc,
   return shape;
 }
 
-uint64_t attn::runtime::getScratchStride(const attn_kernel_desc &desc) {
-  return (uint64_t(desc.scratch_bytes) + kAlignment - 1) / kAlignment *
-         kAlignment;
+uint64_t attn::runtime::getScratchStride(int64_t scratchBytes) {
+  return (uint64_t(scratchBytes) + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 attn_status attn::runtime::layOutWorkspace(const attn_kernel_desc &desc,
@@ -85,12 +84,26 @@ attn_status attn::runtime::layOutWorkspace(const attn_kernel_desc &desc,
   layout.partialOut =
       divider.add({slots, rows, uint64_t(desc.v_dim), sizeof(float)});
   layout.partialLse = divider.add({slots, rows, sizeof(float)});
-  layout.scratchStride = getScratchStride(desc);
+  layout.scratchStride = getScratchStride(desc.scratch_bytes);
   layout.scratch = divider.add({threads, layout.scratchStride});
   bool wide = params.index_type == ATTN_INDEX_INT64;
   layout.blockIds =
       divider.add({wide ? uint64_t(params.max_indices) : 0, sizeof(int32_t)});
   return divider.finish(layout.total);
+}
+
+/// What decode and merge write alike, and the sinks.
+template <typename Params>
+static void setOutputs(attn_kernel_args &args, const Params &p) {
+  args.sinks = p.sinks;
+  args.out = p.out;
+  args.out_stride_batch = p.out_stride_batch;
+  args.out_stride_token = p.out_stride_token;
+  args.out_stride_head = p.out_stride_head;
+  args.lse = p.lse;
+  args.lse_stride_batch = p.lse_stride_batch;
+  args.lse_stride_token = p.lse_stride_token;
+  args.lse_stride_head = p.lse_stride_head;
 }
 
 attn_kernel_args attn::runtime::getKernelArgs(const attn_decode_params &p,
@@ -110,15 +123,7 @@ attn_kernel_args attn::runtime::getKernelArgs(const attn_decode_params &p,
   args.v_stride_token = p.v_stride_token;
   args.v_stride_head = p.v_stride_head;
   args.page_size = p.page_size;
-  args.sinks = p.sinks;
-  args.out = p.out;
-  args.out_stride_batch = p.out_stride_batch;
-  args.out_stride_token = p.out_stride_token;
-  args.out_stride_head = p.out_stride_head;
-  args.lse = p.lse;
-  args.lse_stride_batch = p.lse_stride_batch;
-  args.lse_stride_token = p.lse_stride_token;
-  args.lse_stride_head = p.lse_stride_head;
+  setOutputs(args, p);
   args.partial_out = static_cast<float *>(partialOut);
   args.partial_lse = static_cast<float *>(partialLse);
   return args;
@@ -126,15 +131,7 @@ attn_kernel_args attn::runtime::getKernelArgs(const attn_decode_params &p,
 
 attn_kernel_args attn::runtime::getMergeArgs(const attn_merge_params &p) {
   attn_kernel_args args = {};
-  args.sinks = p.sinks;
-  args.out = p.out;
-  args.out_stride_batch = p.out_stride_batch;
-  args.out_stride_token = p.out_stride_token;
-  args.out_stride_head = p.out_stride_head;
-  args.lse = p.lse;
-  args.lse_stride_batch = p.lse_stride_batch;
-  args.lse_stride_token = p.lse_stride_token;
-  args.lse_stride_head = p.lse_stride_head;
+  setOutputs(args, p);
   // The kernels write partial states, a combine only reads them.
   args.partial_out = const_cast<float *>(p.partial_out);
   args.partial_lse = const_cast<float *>(p.partial_lse);

@@ -58,7 +58,7 @@ attn_kernel_args getKernelArgs(const attn_decode_params &params,
 attn_kernel_args getMergeArgs(const attn_merge_params &params);
 
 /// Bytes from one thread's scratch to the next; whole cache lines.
-uint64_t getScratchStride(const attn_kernel_desc &desc);
+uint64_t getScratchStride(int64_t scratchBytes);
 
 } // namespace attn::runtime
 
