@@ -197,7 +197,7 @@ ATTN_API const attn_kernel_desc *attn_library_kernel(const attn_library *lib,
 /** Facts of one kernel as a JSON object on one line: name, device ("cpu" or
     "cuda"), isa (a level, or "sm_80" and the like), dtype,
     layout, q_heads, kv_heads, k_dim, v_dim, q_len, kv_tile, page_multiple,
-    window, scale, softcap, causal, sinks, v_in_k, score_mod, emulated,
+    window, scale, softcap, causal, sinks, v_in_k, score_mod, out_f32, emulated,
     merge_only, scratch_bytes. *length is the text's, without the final zero; at
     most capacity - 1 bytes and a zero are stored. `text` may be null with
     capacity 0. Errors: NULL_POINTER, VALUE (there is no such kernel). */

@@ -177,8 +177,9 @@ struct DecodeParams : attn_decode_params {
   /// With the facts of a kernel, and with its name.
   static DecodeParams of(const attn_kernel_desc &kernel) {
     DecodeParams p;
-    p.flags = kernel.flags & (ATTN_KERNEL_CAUSAL | ATTN_KERNEL_SINKS |
-                              ATTN_KERNEL_V_IN_K | ATTN_KERNEL_SCORE_MOD);
+    p.flags = kernel.flags &
+              (ATTN_KERNEL_CAUSAL | ATTN_KERNEL_SINKS | ATTN_KERNEL_V_IN_K |
+               ATTN_KERNEL_SCORE_MOD | ATTN_KERNEL_OUT_F32);
     if (kernel.flags & ATTN_KERNEL_EMULATED)
       p.flags |= ATTN_FLAG_ALLOW_EMULATED;
     p.dtype = kernel.dtype;
@@ -290,6 +291,9 @@ struct MergeParams : attn_merge_params {
 struct ProjectParams : attn_project_params {
   ProjectParams() : attn_project_params() { struct_size = sizeof *this; }
 };
+struct MlaParams : attn_mla_params {
+  MlaParams() : attn_mla_params() { struct_size = sizeof *this; }
+};
 
 inline Result<void> append(const attn_append_params &params) {
   return Result<void>::of(attn_append(&params));
@@ -309,6 +313,12 @@ public:
   static Result<Library> fromTable(const attn_kernel_table &table) {
     attn_library *lib;
     return make(attn_library_from_table(&table, &lib), lib);
+  }
+  /// Kernels for the launcher's GPU. The table must outlive the library.
+  static Result<Library> fromGpuTable(const attn_gpu_kernel_table &table,
+                                      const attn_gpu_launcher &launcher) {
+    attn_library *lib;
+    return make(attn_library_from_gpu_table(&table, &launcher, &lib), lib);
   }
 
   attn_library *get() const { return lib.get(); }
@@ -365,6 +375,14 @@ public:
   }
   Result<void> merge(const attn_merge_params &params) const {
     return Result<void>::of(attn_merge(get(), &params));
+  }
+  Result<uint64_t> workspaceSize(const attn_mla_params &params) const {
+    uint64_t bytes;
+    attn_status status = attn_mla_workspace_size(get(), &params, &bytes);
+    return makeValue(status, bytes);
+  }
+  Result<void> decode(const attn_mla_params &params) const {
+    return Result<void>::of(attn_mla_decode(get(), &params));
   }
 
 private:

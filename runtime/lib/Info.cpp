@@ -151,6 +151,7 @@ attn_status attn_library_kernel_json(const attn_library *lib, uint32_t index,
   json.addBool("sinks", desc->flags & ATTN_KERNEL_SINKS);
   json.addBool("v_in_k", desc->flags & ATTN_KERNEL_V_IN_K);
   json.addBool("score_mod", desc->flags & ATTN_KERNEL_SCORE_MOD);
+  json.addBool("out_f32", desc->flags & ATTN_KERNEL_OUT_F32);
   json.addBool("emulated", desc->flags & ATTN_KERNEL_EMULATED);
   json.addBool("merge_only", !desc->kernel && !isGpu);
   json.addInteger("scratch_bytes", desc->scratch_bytes);

@@ -366,6 +366,9 @@ TEST_F(Gpu, JsonAndWrapperNameTheDevice) {
   p.max_batch = p.max_seq_len = p.page_size = 64;
   EXPECT_EQ(attn_query_support(lib.get(), &p, nullptr, 0, nullptr), ATTN_OK)
       << attn_error_message();
+  auto opened = attn::Library::fromGpuTable(table, launcher);
+  ASSERT_TRUE(bool(opened)) << opened.error().message;
+  EXPECT_TRUE(bool(opened->select(p)));
 }
 
 TEST_F(Gpu, FactsAreComparedAsOnTheCpu) {

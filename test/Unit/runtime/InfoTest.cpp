@@ -51,8 +51,8 @@ protected:
       R"("k_dim": 8, "v_dim": 4, "q_len": 3, "kv_tile": 8, )"
       R"("page_multiple": 1, "window": 37, "scale": 0.5, "softcap": 3, )"
       R"("causal": true, "sinks": true, "v_in_k": false, )"
-      R"("score_mod": false, "emulated": false, "merge_only": false, )"
-      R"("scratch_bytes": 200})";
+      R"("score_mod": false, "out_f32": false, "emulated": false, )"
+      R"("merge_only": false, "scratch_bytes": 200})";
 };
 
 TEST_F(KernelJson, TellsTheFacts) {

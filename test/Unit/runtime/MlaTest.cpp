@@ -12,7 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "attn_runtime.h"
+#include "attn_runtime.hpp"
 #include "gtest/gtest.h"
 
 #include <cstring>
@@ -233,6 +233,31 @@ TEST_F(Mla, StridesWithGaps) {
   ASSERT_EQ(run(), ATTN_OK) << attn_error_message();
   expectRight(2);
   EXPECT_EQ(out[kTokens * kHeads * kV], -1);
+}
+
+TEST_F(Mla, RunsThroughTheWrapper) {
+  open(1, 1);
+  if (IsSkipped())
+    return;
+  auto lib = attn::Library::fromTable(table);
+  ASSERT_TRUE(bool(lib));
+  attn::MlaParams p;
+  EXPECT_EQ(p.struct_size, params.struct_size);
+  static_cast<attn_mla_params &>(p) = params;
+  auto bytes = lib->workspaceSize(p);
+  ASSERT_TRUE(bool(bytes)) << bytes.error().message;
+  attn::Workspace memory = attn::Workspace::allocate(*bytes);
+  p.workspace = memory.data();
+  p.workspace_bytes = memory.size();
+  attn::Result<void> done = lib->decode(p);
+  ASSERT_TRUE(bool(done)) << done.error().message;
+  expectRight(1);
+
+  // A kernel's facts are enough to find it, the type of its output included.
+  attn::DecodeParams facts = attn::DecodeParams::of(*lib->kernel(0));
+  facts.max_batch = facts.max_seq_len = facts.page_size = 16;
+  auto index = lib->select(facts);
+  EXPECT_TRUE(bool(index)) << index.error().message;
 }
 
 TEST_F(Mla, NamesTheMissingProjection) {
