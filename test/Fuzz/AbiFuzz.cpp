@@ -112,7 +112,8 @@ attn_library *openLibrary() {
   }
   kernels[1].window = 20;
   kernels[2].layout = ATTN_LAYOUT_OWN;
-  static const attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION, 3, kernels};
+  static const attn_kernel_table table = {
+      ATTN_KERNEL_ABI_VERSION, 3, kernels, nullptr, 0, 0};
   attn_library *lib;
   if (attn_library_from_table(&table, &lib))
     complain();

@@ -69,7 +69,7 @@ protected:
   void TearDown() override { attn_pool_destroy(pool); }
 
   attn_kernel_desc desc = fakeTable().kernels[GqaF32Row];
-  attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION, 1, &desc};
+  attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION, 1, &desc, nullptr, 0, 0};
   attn_pool *pool = nullptr;
 };
 

@@ -93,7 +93,10 @@ int main(int argc, char **argv) {
   }
   attn_kernel_table table = {ATTN_KERNEL_ABI_VERSION,
                              attn_library_num_kernels(library),
-                             attn_library_kernel(library, 0)};
+                             attn_library_kernel(library, 0),
+                             nullptr,
+                             0,
+                             0};
   Soak soak;
   soak.targets = {{pool, &fakeTable(), argv[2]}, {pool, &table, argv[2], 3e6}};
 
