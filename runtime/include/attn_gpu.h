@@ -6,8 +6,8 @@
 |*===----------------------------------------------------------------------===*
 |*
 |* Libraries of GPU kernels, and the launchers that run them. A library made
-|* here serves attn_query_support, attn_decode_workspace_size, attn_decode,
-|* attn_merge and attn_append with device = ATTN_DEVICE_CUDA:
+|* here serves attn_query_support, attn_select_kernel, attn_decode, attn_merge
+|* and their workspace sizes, and attn_append, with device = ATTN_DEVICE_CUDA:
 |*
 |*   attn_gpu_launcher cuda;
 |*   attn_cuda_launcher(&cuda);       the GPU of the current CUDA context
@@ -18,21 +18,28 @@
 |*   attn_decode(lib, &p);            three launches; returns at once
 |*
 |* What differs from a call on the CPU:
-|* - attn_decode only launches: no allocation, no synchronisation and no read of
-|*   device memory, so it can be captured in a CUDA graph. Grids and workspace
-|*   depend on capacities; lengths are read when the kernels run, so a graph
-|*   captured at one length is right and balanced at any other.
-|* - Device memory cannot be inspected. That tensors, lengths and block ids are
-|*   device memory, and that lengths lie in [0, max_seq_len] and ids in the
-|*   pool, is the caller's promise; ATTN_ERROR_SEQ_LEN_*, BLOCK_INDEX, INDPTR
-|*   and LAST_PAGE_LEN are not returned. What the host can see (capacities,
-|*   strides, alignment, sizes) is checked as for the CPU.
-|* - Rows of q, k, v and out begin at multiples of 16 bytes.
+|* - attn_decode makes three launches, attn_merge and attn_append one each, and
+|*   nothing else: no allocation, no synchronisation and no read of device
+|*   memory, so they can be captured in a CUDA graph. The grids of attn_decode
+|*   and its workspace depend on capacities; lengths are read when the kernels
+|*   run, so a graph captured at one length is right and balanced at any other.
+|* - Device memory cannot be inspected. That tensors, lengths, block ids and
+|*   slots are device memory, and that lengths lie in [0, max_seq_len], and ids
+|*   and slots in the pool, is the caller's promise; ATTN_ERROR_SEQ_LEN_*,
+|*   BLOCK_INDEX, INDPTR, LAST_PAGE_LEN and SLOT are not returned. What the host
+|*   can see (capacities, strides, alignment, sizes) is checked as for the CPU.
+|* - Rows of attn_decode's q, k, v and out, and of attn_append's k_src, v_src, k
+|*   and v, begin at multiples of 16 bytes (ATTN_ERROR_MISALIGNED).
 |* - Lengths come from seq_lens and indices are int32 (ATTN_ERROR_UNSUPPORTED
 |*   otherwise). `isa` and `pool` are not looked at.
-|* - attn_merge needs no workspace. attn_append takes a library, one of whose
-|*   kernels has the dtype and the widths in question; slots are not checked
-|*   (a negative one is skipped), and of two tokens with one slot either stays.
+|* - attn_merge needs no workspace, and merges at most 2^30 states (parts times
+|*   batch, ATTN_ERROR_SHAPE).
+|* - attn_append needs attn_append_params::lib (ATTN_ERROR_NULL_POINTER), one of
+|*   whose loaded kernels has a cache of its dtype, layout, kv_heads and widths.
+|*   Any negative slot is skipped; of two tokens with one slot either stays, or
+|*   parts of both.
+|* - An image may lack the functions of attn_merge and attn_append, which are
+|*   ATTN_ERROR_UNSUPPORTED then.
 |* - The workspace may not be shared by calls that can overlap. It needs no
 |*   initialisation.
 |*
@@ -88,8 +95,9 @@ typedef struct attn_gpu_launcher {
   void (*unload)(void *context, const attn_gpu_functions *functions);
 } attn_gpu_launcher;
 
-/** The launcher of the CUDA context that is current on this thread. The driver
-    is looked for as $ATTN_LIBCUDA, else libcuda.so.1, once a process; nothing
+/** The launcher of the CUDA context that is current on this thread, and has to
+    be on every thread that makes, uses or closes a library of it. The driver is
+    looked for as $ATTN_LIBCUDA, else libcuda.so.1, once a process; nothing
     of CUDA is needed to build or load this library.
     Errors: NULL_POINTER, NO_DRIVER, CUDA. */
 ATTN_API attn_status attn_cuda_launcher(attn_gpu_launcher *launcher);

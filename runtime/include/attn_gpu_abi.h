@@ -19,14 +19,17 @@
 |* Grids, shared memory and workspace depend on capacities only, so the three
 |* can be captured in a graph; lengths are read on the device.
 |*
-|* Two more functions stand beside the three in an image, named after the decode
-|* function `d`, with the same parameter:
+|* Two more functions may stand beside the three in an image, named after the
+|* decode function `d`, with the same parameter:
 |*
 |*   d_merge   <<<(batch, combine_blocks), combine_threads>>>
 |*             attn_merge: `parts` states of each request, [parts][batch], from
-|*             tensors.partial_out and partial_lse
-|*   d_append  <<<append.tokens, ATTN_GPU_APPEND_THREADS>>>
+|*             tensors.partial_out and partial_lse, into tensors.out and lse
+|*   d_append  <<<tokens, ATTN_GPU_APPEND_THREADS>>>
 |*             attn_append: rows of `append` into tensors.k and tensors.v
+|*
+|* Neither waits by itself for the launch before it. What they do not need of
+|* attn_gpu_args is zero.
 |*
 |* Split-KV. A unit of work is one KV tile of one request (or, in the
 |* batch-invariant mode, a chunk of `split_tiles` tiles). The units of all

@@ -48,8 +48,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Version of this header. 2 adds devices, indptr and indices, and the pool of
-    attn_append, attn_project, and what the library says of itself. */
+/** Version of this header. 2 adds devices, indptr and indices, the pool of
+    attn_append, attn_project, attn_mla_decode, and what the library says of
+    itself. */
 #define ATTN_ABI_VERSION 2
 
 #if defined(__GNUC__)
@@ -448,14 +449,16 @@ typedef struct attn_append_params {
   int32_t reserved_2; /**< 0 */
   void *stream;       /**< as in decode */
   attn_pool *pool;    /**< null: the calling thread alone */
-  /** On a GPU: whose append kernel to run; not looked at on the CPU. */
+  /** On a GPU: whose append kernel to run, not null. Not looked at on the
+      CPU. */
   const attn_library *lib;
 } attn_append_params;
 
 /** Writes K and V rows at their slots, in order: of two tokens with one slot
-    the later stays. Errors: NULL_POINTER, STRUCT_SIZE, ENUM, FLAGS, VALUE,
-    SHAPE, PAGE_SIZE, MISALIGNED, STRIDE, V_POINTER, SLOT, DEVICE,
-    UNSUPPORTED. */
+    the later stays. What differs on a GPU is in attn_gpu.h. Errors:
+    NULL_POINTER, STRUCT_SIZE, ENUM, FLAGS, VALUE, SHAPE, PAGE_SIZE, MISALIGNED,
+    STRIDE, V_POINTER, SLOT, DEVICE; on a GPU no SLOT, but UNSUPPORTED and
+    CUDA. */
 ATTN_API attn_status attn_append(const attn_append_params *params);
 
 /*===--- Merge ------------------------------------------------------------===*/
@@ -472,7 +475,8 @@ typedef struct attn_merge_params {
   int32_t q_heads, kv_heads, v_dim, q_len;
   const char *kernel_name; /**< the combine of this kernel; null: any */
   attn_pool *pool;
-  int64_t batch, parts;     /**< both may be 0 */
+  int64_t batch, parts;     /**< both may be 0; on a GPU their product is at
+                                 most 2^30 */
   const float *partial_out; /**< [parts, batch, q_len, q_heads, v_dim], dense */
   const float *partial_lse; /**< [parts, batch, q_len, q_heads], dense */
   const float *sinks;
@@ -513,7 +517,10 @@ ATTN_API attn_status attn_merge(const attn_library *lib,
     they lie in a checkpoint's kv_b_proj.weight [heads * (nope + v), rank]:
     both with stride_head (nope + v) * rank; W_UK from its start with stride_in
     rank and stride_out 1, W_UV from row nope with stride_in 1 and stride_out
-    rank. Zero-initialise, set struct_size, then fill. */
+    rank.
+    It is part of the runtime, for any shape, and runs on the CPU alone. Where
+    the shape is compiled into a pack, attn_mla_decode runs both products by
+    generated kernels. Zero-initialise, set struct_size, then fill. */
 typedef struct attn_project_params {
   uint32_t struct_size; /**< sizeof(attn_project_params) */
   uint32_t flags;       /**< 0 */

@@ -23,8 +23,8 @@ using Device = int;
 using DevicePtr = unsigned long long;
 using Handle = void *; ///< context, module, function, stream, event, graph
 
-/// CUDA_ERROR_NO_BINARY_FOR_GPU.
-constexpr Result NoBinaryForGpu = 209;
+/// CUDA_ERROR_NO_BINARY_FOR_GPU, CUDA_ERROR_NOT_FOUND.
+constexpr Result NoBinaryForGpu = 209, NotFound = 500;
 
 enum DeviceAttribute {
   ClockRate = 13, ///< kHz

@@ -73,7 +73,6 @@ static attn_status findFunctions(const Driver &driver,
 static attn_status findOthers(const Driver &driver,
                               const attn_gpu_kernel_desc &kernel,
                               attn_gpu_functions &functions) {
-  constexpr Result kNotFound = 500;
   struct {
     const char *suffix;
     void *&function;
@@ -84,7 +83,7 @@ static attn_status findOthers(const Driver &driver,
     snprintf(name, sizeof name, "%.200s%s", kernel.decode, each.suffix);
     Result result =
         driver.moduleGetFunction(&each.function, functions.module, name);
-    if (result == kNotFound)
+    if (result == NotFound)
       each.function = nullptr;
     else
       ATTN_TRY(check(driver, result, name));

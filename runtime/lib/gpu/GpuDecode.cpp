@@ -7,7 +7,6 @@
 
 #include "GpuDecode.h"
 
-#include "Check.h"
 #include "Select.h"
 #include "Validate.h"
 #include "Workspace.h"
@@ -69,10 +68,8 @@ static attn_status select(const attn_library &lib, const attn_decode_params &p,
                      selection.layout);
 }
 
-/// Rows that begin where the kernels' 16-byte copies need them.
-static attn_status checkRows(const char *name, const void *pointer,
-                             int32_t dtype,
-                             std::initializer_list<Dimension> dimensions) {
+attn_status gpu::checkRows(const char *name, const void *pointer, int32_t dtype,
+                           std::initializer_list<Dimension> dimensions) {
   constexpr int64_t kAlignment = 16;
   ATTN_TRY(checkPointer(name, pointer, kAlignment));
   int64_t elements = kAlignment / attn_dtype_size(dtype);
@@ -86,23 +83,23 @@ static attn_status checkRows(const char *name, const void *pointer,
 }
 
 static attn_status checkAlignment(const attn_decode_params &p) {
-  ATTN_TRY(checkRows("q", p.q, p.dtype,
-                     {{p.batch, p.q_stride_batch},
-                      {p.q_len, p.q_stride_token},
-                      {p.q_heads, p.q_stride_head}}));
-  ATTN_TRY(checkRows("k", p.k, p.dtype,
-                     {{p.num_blocks, p.k_stride_block},
-                      {p.page_size, p.k_stride_token},
-                      {p.kv_heads, p.k_stride_head}}));
+  ATTN_TRY(gpu::checkRows("q", p.q, p.dtype,
+                          {{p.batch, p.q_stride_batch},
+                           {p.q_len, p.q_stride_token},
+                           {p.q_heads, p.q_stride_head}}));
+  ATTN_TRY(gpu::checkRows("k", p.k, p.dtype,
+                          {{p.num_blocks, p.k_stride_block},
+                           {p.page_size, p.k_stride_token},
+                           {p.kv_heads, p.k_stride_head}}));
   if (!(p.flags & ATTN_FLAG_V_IN_K))
-    ATTN_TRY(checkRows("v", p.v, p.dtype,
-                       {{p.num_blocks, p.v_stride_block},
-                        {p.page_size, p.v_stride_token},
-                        {p.kv_heads, p.v_stride_head}}));
-  return checkRows("out", p.out, p.dtype,
-                   {{p.batch, p.out_stride_batch},
-                    {p.q_len, p.out_stride_token},
-                    {p.q_heads, p.out_stride_head}});
+    ATTN_TRY(gpu::checkRows("v", p.v, p.dtype,
+                            {{p.num_blocks, p.v_stride_block},
+                             {p.page_size, p.v_stride_token},
+                             {p.kv_heads, p.v_stride_head}}));
+  return gpu::checkRows("out", p.out, p.dtype,
+                        {{p.batch, p.out_stride_batch},
+                         {p.q_len, p.out_stride_token},
+                         {p.q_heads, p.out_stride_head}});
 }
 
 /// Lengths that the kernels cannot form. Which indices they read is a fact.

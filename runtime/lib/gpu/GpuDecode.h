@@ -8,6 +8,7 @@
 #ifndef ATTN_RUNTIME_LIB_GPU_GPUDECODE_H
 #define ATTN_RUNTIME_LIB_GPU_GPUDECODE_H
 
+#include "Check.h"
 #include "GpuLibrary.h"
 
 namespace attn::runtime::gpu {
@@ -20,6 +21,10 @@ struct Layout {
 };
 attn_status layOut(const attn_gpu_kernel_desc &kernel, int64_t sms,
                    const attn_decode_params &params, Layout &layout);
+
+/// Rows that begin where the kernels' 16-byte accesses need them.
+attn_status checkRows(const char *name, const void *pointer, int32_t dtype,
+                      std::initializer_list<Dimension> dimensions);
 
 /// Both take params that readFacts has checked, decode also a checked batch.
 attn_status getWorkspaceSize(const attn_library &lib,

@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Check.h"
 #include "GpuDecode.h"
 #include "Workspace.h"
 
@@ -21,6 +20,13 @@ attn_status gpu::merge(const attn_library &lib, const attn_kernel_desc &desc,
   if (!function)
     return fail(ATTN_ERROR_UNSUPPORTED, "kernel %.80s has no merge function",
                 kernel.name);
+  // The kernel counts states in int32, some at a time.
+  constexpr int64_t kMaxStates = int64_t(1) << 30;
+  if (p.parts * p.batch > kMaxStates)
+    return fail(ATTN_ERROR_SHAPE,
+                "%" PRId64 " parts of a batch of %" PRId64
+                " are more than the 2^30 states that a GPU kernel counts",
+                p.parts, p.batch);
   attn_gpu_args args = {};
   args.tensors = getMergeArgs(p);
   args.batch = args.max_batch = p.batch;
@@ -34,31 +40,23 @@ attn_status gpu::merge(const attn_library &lib, const attn_kernel_desc &desc,
   return launcher.launch(launcher.context, function, &shape, p.stream, &args);
 }
 
-/// Rows that begin where 16-byte accesses can.
-static attn_status checkRow(const char *name, const void *pointer,
-                            std::initializer_list<int64_t> strides) {
-  constexpr int64_t kAlignment = 16, kElements = 8;
-  ATTN_TRY(checkPointer(name, pointer, kAlignment));
-  for (int64_t stride : strides)
-    if (stride % kElements)
-      return fail(ATTN_ERROR_MISALIGNED,
-                  "%s has stride %" PRId64 "; on a GPU rows begin at multiples "
-                  "of %" PRId64 " elements",
-                  name, stride, kElements);
-  return ATTN_OK;
-}
-
-static attn_status checkRows(const attn_append_params &p) {
-  ATTN_TRY(
-      checkRow("k_src", p.k_src, {p.k_src_stride_token, p.k_src_stride_head}));
-  ATTN_TRY(checkRow("k", p.k,
-                    {p.k_stride_block, p.k_stride_token, p.k_stride_head}));
+static attn_status checkAlignment(const attn_append_params &p) {
+  ATTN_TRY(gpu::checkRows(
+      "k_src", p.k_src, p.dtype,
+      {{p.tokens, p.k_src_stride_token}, {p.kv_heads, p.k_src_stride_head}}));
+  ATTN_TRY(gpu::checkRows("k", p.k, p.dtype,
+                          {{p.num_blocks, p.k_stride_block},
+                           {p.page_size, p.k_stride_token},
+                           {p.kv_heads, p.k_stride_head}}));
   if (p.flags & ATTN_FLAG_V_IN_K)
     return ATTN_OK;
-  ATTN_TRY(
-      checkRow("v_src", p.v_src, {p.v_src_stride_token, p.v_src_stride_head}));
-  return checkRow("v", p.v,
-                  {p.v_stride_block, p.v_stride_token, p.v_stride_head});
+  ATTN_TRY(gpu::checkRows(
+      "v_src", p.v_src, p.dtype,
+      {{p.tokens, p.v_src_stride_token}, {p.kv_heads, p.v_src_stride_head}}));
+  return gpu::checkRows("v", p.v, p.dtype,
+                        {{p.num_blocks, p.v_stride_block},
+                         {p.page_size, p.v_stride_token},
+                         {p.kv_heads, p.v_stride_head}});
 }
 
 /// The function of a kernel whose cache is of this kind; null: there is none.
@@ -86,7 +84,7 @@ attn_status gpu::append(const attn_append_params &p) {
                 "no GPU kernel of the library has a cache of dtype %d, layout "
                 "%d, %d kv heads, k_dim %d, v_dim %d",
                 p.dtype, p.layout, p.kv_heads, p.k_dim, p.v_dim);
-  ATTN_TRY(checkRows(p));
+  ATTN_TRY(checkAlignment(p));
   ATTN_TRY(checkPointer("slot_mapping", p.slot_mapping, sizeof(int64_t)));
   attn_gpu_args args = {};
   args.tensors.k = p.k;

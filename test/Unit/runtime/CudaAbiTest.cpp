@@ -51,6 +51,7 @@ static_assert(int(cuda::ProgrammaticStreamSerialization) ==
               CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
 static_assert(CUDA_SUCCESS == 0);
 static_assert(cuda::NoBinaryForGpu == CUDA_ERROR_NO_BINARY_FOR_GPU);
+static_assert(cuda::NotFound == CUDA_ERROR_NOT_FOUND);
 
 /// Same number of parameters, each of the same size: what the calling
 /// convention sees.

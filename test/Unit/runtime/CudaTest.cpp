@@ -172,6 +172,48 @@ TEST_F(Cuda, DecodeCallsNothingButLaunches) {
   EXPECT_TRUE(fake->calls.empty());
 }
 
+TEST_F(Cuda, MergeAndAppendAreNamedAfterTheDecodeFunction) {
+  ASSERT_EQ(open(gpuKernel()), ATTN_OK) << message();
+  attn_append_params append = gpuAppendParams(lib.get());
+  attn_merge_params merge = gpuMergeParams();
+  fake->calls.clear();
+  ASSERT_EQ(attn_append(&append), ATTN_OK) << message();
+  ASSERT_EQ(attn_merge(lib.get(), &merge), ATTN_OK) << message();
+  EXPECT_EQ(fake->calls, std::vector<std::string>(2, "cuLaunchKernelEx"));
+  ASSERT_EQ(fake->launches.size(), 2u);
+  EXPECT_EQ(fake->launches[0].function, "gqa_append");
+  EXPECT_EQ(fake->launches[0].grid[0], 5u);
+  EXPECT_EQ(fake->launches[0].block[0], unsigned(ATTN_GPU_APPEND_THREADS));
+  EXPECT_EQ(fake->launches[0].args.append.k_src, append.k_src);
+  EXPECT_EQ(fake->launches[1].function, "gqa_merge");
+  EXPECT_EQ(fake->launches[1].grid[0], 3u);
+  EXPECT_EQ(fake->launches[1].grid[1], 4u);
+  EXPECT_EQ(fake->launches[1].block[0], 256u);
+  EXPECT_EQ(fake->launches[1].args.parts, 7);
+  for (const FakeLaunch &launch : fake->launches) {
+    EXPECT_EQ(launch.stream, append.stream);
+    EXPECT_EQ(launch.shared, 0u);
+    EXPECT_FALSE(launch.dependent);
+  }
+}
+
+TEST_F(Cuda, AnImageMayLackMergeAndAppend) {
+  fake->missing = "gqa_merge";
+  ASSERT_EQ(open(gpuKernel()), ATTN_OK) << message();
+  attn_append_params append = gpuAppendParams(lib.get());
+  attn_merge_params merge = gpuMergeParams();
+  EXPECT_EQ(attn_merge(lib.get(), &merge), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_EQ(attn_append(&append), ATTN_OK) << message();
+  fake->missing = "gqa_append";
+  ASSERT_EQ(open(gpuKernel()), ATTN_OK) << message();
+  append.lib = lib.get();
+  EXPECT_EQ(attn_append(&append), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_EQ(attn_merge(lib.get(), &merge), ATTN_OK) << message();
+  fake->missing = "gqa_combine";
+  EXPECT_EQ(open(gpuKernel()), ATTN_ERROR_CUDA);
+  EXPECT_EQ(fake->loadedModules, 0);
+}
+
 TEST_F(Cuda, DriverErrorsKeepTheirWords) {
   struct {
     const char *symbol, *action;

@@ -14,7 +14,7 @@
 
 namespace attn::test {
 
-/// A GQA kernel: 32 heads of 128 over 8, as 64 threads and 100 KB of shared
+/// A GQA kernel: 32 heads of 128 over 8, as 128 threads and 100 KiB of shared
 /// memory.
 inline attn_gpu_kernel_desc gpuKernel() {
   attn_gpu_kernel_desc desc = {};
@@ -85,6 +85,56 @@ inline attn_decode_params gpuParams() {
   p.out_stride_head = 128;
   p.workspace = devicePointer<void>(7);
   p.workspace_bytes = uint64_t(1) << 40;
+  p.stream = devicePointer<void>(8);
+  return p;
+}
+
+/// States of gpuKernel()'s shape to merge: seven of each of three requests.
+inline attn_merge_params gpuMergeParams() {
+  attn_merge_params p = {};
+  p.struct_size = sizeof p;
+  p.device = ATTN_DEVICE_CUDA;
+  p.dtype = ATTN_BF16;
+  p.isa = ATTN_ISA_AUTO;
+  p.q_heads = 32;
+  p.kv_heads = 8;
+  p.v_dim = 128;
+  p.q_len = 1;
+  p.batch = 3;
+  p.parts = 7;
+  p.partial_out = devicePointer<float>(1);
+  p.partial_lse = devicePointer<float>(2);
+  p.out = devicePointer<void>(3);
+  p.out_stride_batch = p.out_stride_token = 32 * 128;
+  p.out_stride_head = 128;
+  p.stream = devicePointer<void>(8);
+  return p;
+}
+
+/// Five tokens for gpuParams()'s cache.
+inline attn_append_params gpuAppendParams(const attn_library *lib) {
+  attn_append_params p = {};
+  p.struct_size = sizeof p;
+  p.device = ATTN_DEVICE_CUDA;
+  p.lib = lib;
+  p.dtype = ATTN_BF16;
+  p.layout = ATTN_LAYOUT_ROW;
+  p.kv_heads = 8;
+  p.k_dim = p.v_dim = 128;
+  p.tokens = 5;
+  p.page_size = 16;
+  p.num_blocks = 512;
+  p.slot_mapping = devicePointer<int64_t>(1);
+  p.k_src = devicePointer<void>(2);
+  p.v_src = devicePointer<void>(3);
+  p.k_src_stride_token = 8 * 128;
+  p.v_src_stride_token = 8 * 128 + 8;
+  p.k_src_stride_head = p.v_src_stride_head = 128;
+  p.k = devicePointer<void>(4);
+  p.v = devicePointer<void>(5);
+  p.k_stride_block = p.v_stride_block = 16 * 8 * 128;
+  p.k_stride_token = p.v_stride_token = 8 * 128;
+  p.k_stride_head = p.v_stride_head = 128;
   p.stream = devicePointer<void>(8);
   return p;
 }
