@@ -170,3 +170,86 @@ func.func @older(%q: tensor<20x3x8xf32>, %k: tensor<20x9x8xf32>, %v: tensor<20x9
     : (tensor<20x3x8xf32>, tensor<20x9x8xf32>, tensor<20x9x8xf32>, f32, tensor<20x3x8xf32>) -> tensor<20x3x8xf32>
   return %o : tensor<20x3x8xf32>
 }
+
+// -----
+
+// What IREE's own verifier refuses is refused here too: its ops are read without
+// it.
+
+#q = affine_map<(b, m, n, k1, k2) -> (b, m, k1)>
+#k = affine_map<(b, m, n, k1, k2) -> (b, k2, k1)>
+#v = affine_map<(b, m, n, k1, k2, x, y) -> (b, y, n)>
+#s = affine_map<(b, m, n, k1, k2) -> ()>
+#o = affine_map<(b, m, n, k1, k2) -> (b, m, n)>
+// CHECK-LABEL: func @maps_of_other_loops(
+// CHECK: iree_linalg_ext.attention
+func.func @maps_of_other_loops(%q: tensor<20x3x8xf32>, %k: tensor<20x9x8xf32>, %v: tensor<20x9x8xf32>) -> tensor<20x3x8xf32> {
+  %scale = arith.constant 0.25 : f32
+  %init = tensor.empty() : tensor<20x3x8xf32>
+  // expected-remark @+1 {{no indexing map that permutes axes for each operand}}
+  %o = "iree_linalg_ext.attention"(%q, %k, %v, %scale, %init) <{indexing_maps = [#q, #k, #v, #s, #o]}> ({
+    ^bb0(%score: f32):
+      "iree_linalg_ext.yield"(%score) : (f32) -> ()
+  }) : (tensor<20x3x8xf32>, tensor<20x9x8xf32>, tensor<20x9x8xf32>, f32, tensor<20x3x8xf32>) -> tensor<20x3x8xf32>
+  return %o : tensor<20x3x8xf32>
+}
+
+// -----
+
+#q = affine_map<(b, m, n, k1, k2) -> (b, m, k1)>
+#k = affine_map<(b, m, n, k1, k2) -> (b, k2, k1)>
+#v = affine_map<(b, m, n, k1, k2) -> (b, k2, n)>
+#s = affine_map<(b, m, n, k1, k2) -> ()>
+#o = affine_map<(b, m, n, k1, k2) -> (b, m, n)>
+// CHECK-LABEL: func @tensor_scale(
+// CHECK: iree_linalg_ext.attention
+func.func @tensor_scale(%q: tensor<20x3x8xf32>, %k: tensor<20x9x8xf32>, %v: tensor<20x9x8xf32>) -> tensor<20x3x8xf32> {
+  %scale = arith.constant dense<0.25> : tensor<f32>
+  %init = tensor.empty() : tensor<20x3x8xf32>
+  // expected-remark @+1 {{the scale is no constant}}
+  %o = "iree_linalg_ext.attention"(%q, %k, %v, %scale, %init) <{indexing_maps = [#q, #k, #v, #s, #o]}> ({
+    ^bb0(%score: f32):
+      "iree_linalg_ext.yield"(%score) : (f32) -> ()
+  }) : (tensor<20x3x8xf32>, tensor<20x9x8xf32>, tensor<20x9x8xf32>, tensor<f32>, tensor<20x3x8xf32>) -> tensor<20x3x8xf32>
+  return %o : tensor<20x3x8xf32>
+}
+
+// -----
+
+#q = affine_map<(b, m, n, k1, k2) -> (b, m, k1)>
+#k = affine_map<(b, m, n, k1, k2) -> (b, k2, k1)>
+#v = affine_map<(b, m, n, k1, k2) -> (b, k2, n)>
+#s = affine_map<(b, m, n, k1, k2) -> ()>
+#o = affine_map<(b, m, n, k1, k2) -> (b, m, n)>
+// CHECK-LABEL: func @missing_value(
+// CHECK: iree_linalg_ext.attention
+func.func @missing_value(%q: tensor<20x3x8xf32>, %k: tensor<20x9x8xf32>, %v: none) -> tensor<20x3x8xf32> {
+  %scale = arith.constant 0.25 : f32
+  %init = tensor.empty() : tensor<20x3x8xf32>
+  // expected-remark @+1 {{query, key or value is missing}}
+  %o = "iree_linalg_ext.attention"(%q, %k, %v, %scale, %init) <{indexing_maps = [#q, #k, #v, #s, #o]}> ({
+    ^bb0(%score: f32):
+      "iree_linalg_ext.yield"(%score) : (f32) -> ()
+  }) : (tensor<20x3x8xf32>, tensor<20x9x8xf32>, none, f32, tensor<20x3x8xf32>) -> tensor<20x3x8xf32>
+  return %o : tensor<20x3x8xf32>
+}
+
+// -----
+
+#q = affine_map<(b, m, n, k1, k2) -> (b, m, k1)>
+#k = affine_map<(b, m, n, k1, k2) -> (b, k2, k1)>
+#v = affine_map<(b, m, n, k1, k2) -> (b, k2, n)>
+#s = affine_map<(b, m, n, k1, k2) -> ()>
+#o = affine_map<(b, m, n, k1, k2) -> (b, m, n)>
+// CHECK-LABEL: func @huge_scale(
+// CHECK: iree_linalg_ext.attention
+func.func @huge_scale(%q: tensor<20x3x8xf32>, %k: tensor<20x9x8xf32>, %v: tensor<20x9x8xf32>) -> tensor<20x3x8xf32> {
+  %scale = arith.constant 1.0e300 : f64
+  %init = tensor.empty() : tensor<20x3x8xf32>
+  // expected-remark @+1 {{the scale is no number of f32}}
+  %o = "iree_linalg_ext.attention"(%q, %k, %v, %scale, %init) <{indexing_maps = [#q, #k, #v, #s, #o]}> ({
+    ^bb0(%score: f32):
+      "iree_linalg_ext.yield"(%score) : (f32) -> ()
+  }) : (tensor<20x3x8xf32>, tensor<20x9x8xf32>, tensor<20x9x8xf32>, f64, tensor<20x3x8xf32>) -> tensor<20x3x8xf32>
+  return %o : tensor<20x3x8xf32>
+}

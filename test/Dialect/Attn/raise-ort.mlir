@@ -205,3 +205,18 @@ func.func @other_op(%x: tensor<6x64xf16>) -> tensor<6x64xf16> {
   %y = "onnx.Custom"(%x) {function_name = "Gelu", domain_name = "com.microsoft"} : (tensor<6x64xf16>) -> tensor<6x64xf16>
   return %y : tensor<6x64xf16>
 }
+
+// -----
+
+// A page of 0 tokens would say that the cache is contiguous.
+
+// CHECK-LABEL: func @empty_blocks(
+// CHECK: onnx.Custom
+func.func @empty_blocks(%q: tensor<6x64xf16>, %k: tensor<6x32xf16>, %v: tensor<6x32xf16>, %kp: tensor<9x0x2x16xf16>, %vp: tensor<9x0x2x16xf16>, %past: tensor<3xi32>, %table: tensor<3x4xi32>, %slots: tensor<6xi32>) -> tensor<6x64xf16> {
+  %none = "onnx.NoValue"() {value} : () -> none
+  %starts = "onnx.Constant"() {value = dense<[0, 2, 4, 6]> : tensor<4xi32>} : () -> tensor<4xi32>
+  // expected-remark @+1 {{blocks of no tokens}}
+  %y = "onnx.Custom"(%q, %k, %v, %kp, %vp, %starts, %past, %table, %none, %none, %slots) {function_name = "PagedAttention", domain_name = "com.microsoft", num_heads = 4 : si64, kv_num_heads = 2 : si64, local_window_size = 128 : si64}
+    : (tensor<6x64xf16>, tensor<6x32xf16>, tensor<6x32xf16>, tensor<9x0x2x16xf16>, tensor<9x0x2x16xf16>, tensor<4xi32>, tensor<3xi32>, tensor<3x4xi32>, none, none, tensor<6xi32>) -> tensor<6x64xf16>
+  return %y : tensor<6x64xf16>
+}

@@ -113,3 +113,19 @@ func.func @runtime_flag(%q: tensor<1x4x3x16xf32>, %k: tensor<1x4x3x16xf32>, %v: 
     : (tensor<1x4x3x16xf32>, tensor<1x4x3x16xf32>, tensor<1x4x3x16xf32>, !torch.none, !torch.float, !torch.bool, !torch.none, !torch.bool) -> tensor<1x4x3x16xf32>
   return %o : tensor<1x4x3x16xf32>
 }
+
+// -----
+
+// torch-mlir prints unk for an element type that it does not know.
+
+// CHECK-LABEL: func @unknown_element(
+// CHECK: torch.aten.scaled_dot_product_attention
+func.func @unknown_element(%q: !torch.vtensor<[1,4,3,16],unk>) -> !torch.vtensor<[1,4,3,16],unk> {
+  %none = "torch.constant.none"() : () -> !torch.none
+  %zero = "torch.constant.float"() <{value = 0.000000e+00 : f64}> : () -> !torch.float
+  %false = "torch.constant.bool"() <{value = false}> : () -> !torch.bool
+  // expected-remark @+1 {{query, key and value are not tensors of 3 or 4 known axes each}}
+  %o = "torch.aten.scaled_dot_product_attention"(%q, %q, %q, %none, %zero, %false, %none, %false)
+    : (!torch.vtensor<[1,4,3,16],unk>, !torch.vtensor<[1,4,3,16],unk>, !torch.vtensor<[1,4,3,16],unk>, !torch.none, !torch.float, !torch.bool, !torch.none, !torch.bool) -> !torch.vtensor<[1,4,3,16],unk>
+  return %o : !torch.vtensor<[1,4,3,16],unk>
+}

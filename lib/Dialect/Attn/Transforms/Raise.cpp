@@ -9,6 +9,7 @@
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
@@ -32,16 +33,18 @@ bool attn::isTranspose(linalg::TransposeOp op, ArrayRef<int64_t> permutation) {
 }
 
 Value attn::transpose(OpBuilder &b, Location loc, Value value,
-                      ArrayRef<int64_t> swap) {
+                      ArrayRef<int64_t> permutation) {
+  if (isIdentityPermutation(permutation))
+    return value;
   auto inverse = value.getDefiningOp<linalg::TransposeOp>();
-  if (isTranspose(inverse, swap)) // A swap is its own inverse.
+  if (isTranspose(inverse, invertPermutationVector(permutation)))
     return inverse.getInput();
   SmallVector<OpFoldResult> from = tensor::getMixedSizes(b, loc, value), sizes;
-  for (int64_t axis : swap)
+  for (int64_t axis : permutation)
     sizes.push_back(from[axis]);
   Value init = tensor::EmptyOp::create(b, loc, sizes,
                                        tensorType(value).getElementType());
-  return linalg::TransposeOp::create(b, loc, value, init, swap)
+  return linalg::TransposeOp::create(b, loc, value, init, permutation)
       .getResult()
       .front();
 }

@@ -50,10 +50,11 @@ struct RaisePattern : mlir::OpRewritePattern<OpT>, RaiseRemarks {
 bool isTranspose(mlir::linalg::TransposeOp op,
                  llvm::ArrayRef<int64_t> permutation);
 
-/// `value` with two axes swapped; what an equal transposition was made of, if
-/// that made `value`.
+/// Axis i of the result is axis `permutation[i]` of `value`. No op is made
+/// where nothing moves, or where this undoes the transposition that made
+/// `value`.
 mlir::Value transpose(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value,
-                      llvm::ArrayRef<int64_t> swap);
+                      llvm::ArrayRef<int64_t> permutation);
 
 /// True for a tensor filled with zeros.
 bool isZeroFill(mlir::Value value);

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "RaiseForeign.h"
-#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -129,10 +128,17 @@ RankedTensorType attn::foreignTensorType(Value value) {
       return {};
     shape.push_back(extent);
   }
-  Type elementType = parseType(element, value.getContext());
-  return elementType && elementType.isIntOrFloat()
-             ? RankedTensorType::get(shape, elementType)
-             : RankedTensorType();
+  // By name: the parser would report types that it does not know as errors.
+  Builder b(value.getContext());
+  Type elementType = llvm::StringSwitch<Type>(element)
+                         .Case("bf16", b.getBF16Type())
+                         .Case("f16", b.getF16Type())
+                         .Case("f32", b.getF32Type())
+                         .Case("f64", b.getF64Type())
+                         .Case("i1", b.getI1Type())
+                         .Default(Type());
+  return elementType ? RankedTensorType::get(shape, elementType)
+                     : RankedTensorType();
 }
 
 static bool isForeignConstant(Operation *op) {
@@ -229,6 +235,7 @@ void ForeignAttention::check(ForeignOp &op) {
               "the number of heads is unknown");
   op.refuseIf(ShapedType::isDynamic(kDim) || ShapedType::isDynamic(vDim),
               "the width of a head is unknown");
+  op.refuseIf(kDim == 0 || vDim == 0, "the width of a head is 0");
   op.refuseIf(qHeads <= 0 || kvHeads <= 0 || qHeads % kvHeads,
               Twine(qHeads) + " query heads do not share " + Twine(kvHeads) +
                   " KV heads evenly");
@@ -238,6 +245,10 @@ void ForeignAttention::check(ForeignOp &op) {
   op.refuseIf(window && !causal, "a window without a causal mask");
   if (scale == 0)
     scale = 1 / std::sqrt(static_cast<double>(kDim));
+  auto fitsF32 = [](double x) { return std::isnormal(static_cast<float>(x)); };
+  op.refuseIf(!fitsF32(scale), "the scale is no number of f32");
+  op.refuseIf(softcap != 0 && !fitsF32(softcap),
+              "the soft-cap is no number of f32");
 }
 
 int64_t ForeignAttention::alignAtFirst(ForeignOp &op) {
@@ -284,20 +295,6 @@ Value attn::buildAttend(OpBuilder &b, Location loc,
 //===----------------------------------------------------------------------===//
 // Shapes
 //===----------------------------------------------------------------------===//
-
-Value attn::permute(OpBuilder &b, Location loc, Value value,
-                    ArrayRef<int64_t> permutation) {
-  if (llvm::equal(permutation, llvm::seq<int64_t>(permutation.size())))
-    return value;
-  SmallVector<OpFoldResult> from = tensor::getMixedSizes(b, loc, value), sizes;
-  for (int64_t axis : permutation)
-    sizes.push_back(from[axis]);
-  Value init = tensor::EmptyOp::create(b, loc, sizes,
-                                       tensorType(value).getElementType());
-  return linalg::TransposeOp::create(b, loc, value, init, permutation)
-      .getResult()
-      .front();
-}
 
 Value attn::splitHeads(OpBuilder &b, Location loc, Value value, int64_t heads) {
   RankedTensorType type = tensorType(value);

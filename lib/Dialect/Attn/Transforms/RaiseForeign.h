@@ -112,9 +112,6 @@ mlir::RankedTensorType foreignTensorType(mlir::Value value);
 // Shapes
 //===----------------------------------------------------------------------===//
 
-/// Axis i of the result is axis `permutation[i]` of `value`.
-mlir::Value permute(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value,
-                    llvm::ArrayRef<int64_t> permutation);
 /// `[B, T, heads * D]` as `[B, T, heads, D]`, and back.
 mlir::Value splitHeads(mlir::OpBuilder &b, mlir::Location loc,
                        mlir::Value value, int64_t heads);

@@ -115,18 +115,24 @@ RaiseIreeAttention::matchAndRewrite(Operation *root,
                 Rest + 2, 1);
   unsigned count = root->getNumOperands();
   auto maps = dyn_cast_or_null<ArrayAttr>(op.attribute("indexing_maps"));
-  bool shaped =
-      maps && maps.size() == count && count >= Rest + 1 &&
-      llvm::all_of(maps, [](Attribute map) {
-        return isa<AffineMapAttr>(map) &&
-               cast<AffineMapAttr>(map).getAffineMap().isProjectedPermutation();
-      });
+  bool shaped = maps && maps.size() == count && count >= Rest + 1 &&
+                llvm::all_of(maps, [&](Attribute map) {
+                  auto first = dyn_cast<AffineMapAttr>(maps[0]);
+                  auto own = dyn_cast<AffineMapAttr>(map);
+                  return first && own &&
+                         own.getAffineMap().isProjectedPermutation() &&
+                         own.getAffineMap().getNumDims() ==
+                             first.getAffineMap().getNumDims();
+                });
   op.refuseIf(!shaped, "no indexing map that permutes axes for each operand");
   op.refuseIf(count == Rest + 2, "a mask operand");
   op.refuseIf(!isIdentity(root), "the region changes the scores");
+  op.refuseIf(!op.operand(Query) || !op.operand(Key) || !op.operand(Values),
+              "query, key or value is missing");
+  Value factor = op.operand(Scale);
   APFloat scale(0.0);
-  op.refuseIf(shaped &&
-                  !matchPattern(op.operand(Scale), m_ConstantFloat(&scale)),
+  op.refuseIf(!factor || !isa<FloatType>(factor.getType()) ||
+                  !matchPattern(factor, m_ConstantFloat(&scale)),
               "the scale is no constant");
   if (!op.reason().empty())
     return refuse(root, rewriter, op.reason());
@@ -190,8 +196,7 @@ RaiseIreeAttention::matchAndRewrite(Operation *root,
   attention.newTokens = extents[loops->tokens[0]];
   attention.kDim = extents[loops->inner[0]];
   attention.vDim = extents[loops->outer[0]];
-  attention.scale =
-      FloatAttr::get(op.operand(Scale).getType(), scale).getValueAsDouble();
+  attention.scale = FloatAttr::get(factor.getType(), scale).getValueAsDouble();
   op.refuseIf(attention.scale == 0, "the scale is 0");
   attention.check(op);
   if (!op.reason().empty())
@@ -225,7 +230,7 @@ RaiseIreeAttention::matchAndRewrite(Operation *root,
   auto read = [&](Operand index, ArrayRef<int64_t> axes,
                   ArrayRef<int64_t> wanted) {
     return withHeadAxis(
-        permute(rewriter, loc, op.operand(index), axesOf(axes, wanted)));
+        transpose(rewriter, loc, op.operand(index), axesOf(axes, wanted)));
   };
   Value q = read(Query, query,
                  order(loops->queries.back(), grouped, loops->inner[0]));
@@ -249,7 +254,7 @@ RaiseIreeAttention::matchAndRewrite(Operation *root,
   else if (!heads)
     result = tensor::CollapseShapeOp::create(rewriter, loc, result,
                                              Reassociation{{0}, {1}, {2, 3}});
-  result = permute(rewriter, loc, result, axesOf(resultLoops, output));
+  result = transpose(rewriter, loc, result, axesOf(resultLoops, output));
   rewriter.replaceOp(
       root, castTo(rewriter, loc, result, root->getResult(0).getType()));
   return success();

@@ -71,6 +71,8 @@ static void readPagedShapes(ForeignOp &op, ForeignAttention &attention,
   op.refuseIf(!query || query.getRank() != 2, "query is not [tokens, width]");
   op.refuseIf(!pool || pool.getRank() != 4 || pool.isDynamicDim(3),
               "key_cache is not [blocks, block size, heads, width]");
+  op.refuseIf(pool && pool.getRank() == 4 && pool.getDimSize(1) == 0,
+              "blocks of no tokens");
   op.refuseIf(!op.operand(Key), "Q, K and V packed in one tensor");
   op.refuseIf(!op.operand(CumulativeLengths) || !op.operand(PastLengths) ||
                   !op.operand(BlockTable),
