@@ -64,3 +64,25 @@ func.func @odd_width(%q: tensor<?x1x8x72xbf16>, %c: !odd) -> tensor<?x1x8x72xbf1
      : (tensor<?x1x8x72xbf16>, !odd) -> tensor<?x1x8x72xbf16>
   return %o : tensor<?x1x8x72xbf16>
 }
+
+// -----
+
+!dynamic = !attn.kv_cache<heads = 8, parts = [k : 64, v : 64], bf16, page = 64>
+func.func @dynamic_queries(%q: tensor<1x?x8x64xbf16>, %c: !dynamic) -> tensor<1x?x8x64xbf16> {
+  // expected-error @+1 {{needs static query tokens}}
+  %o = attn.attend %q, %c {heads = #attn.heads<q = 8, kv = 8>, scale = 0.125 : f32}
+     : (tensor<1x?x8x64xbf16>, !dynamic) -> tensor<1x?x8x64xbf16>
+  return %o : tensor<1x?x8x64xbf16>
+}
+
+// -----
+
+!rows = !attn.kv_cache<heads = 1, parts = [latent : 64, rope : 16], bf16, page = 64>
+func.func @up_projections(%q: tensor<?x1x4x48xbf16>, %c: !rows, %uk: tensor<4x32x64xbf16>, %uv: tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16> {
+  // expected-error @+1 {{brings its up-projections, which no GPU kernel multiplies by}}
+  %o = attn.attend %q, %c up(%uk, %uv) {form = #attn.form<absorbed>, up_transposed,
+         heads = #attn.heads<q = 4, kv = 1>, latent = #attn.latent<rank = 64, rope = 16, nope = 32, v = 32>,
+         scale = 0.125 : f32}
+     : (tensor<?x1x4x48xbf16>, !rows, tensor<4x32x64xbf16>, tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16>
+  return %o : tensor<?x1x4x32xbf16>
+}

@@ -1,5 +1,4 @@
-//===- SelectGPUSchedule.cpp - Choose how a GPU runs each attention *- C++
-//-*-===//
+//===- SelectGPUSchedule.cpp - Choose a GPU's schedules ---------*- C++ -*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -144,8 +143,17 @@ struct SelectGPUSchedule
       KVCacheType cache = attend.getCacheType();
       if (!cache || attend->hasAttr("tile.schedule"))
         return WalkResult::advance();
-      Shape shape{attend.getHeads().getGroup() *
-                      attend.getQuery().getType().getDimSize(1),
+      RankedTensorType query = attend.getQuery().getType();
+      if (query.isDynamicDim(1)) {
+        attend.emitOpError("needs static query tokens");
+        return WalkResult::interrupt();
+      }
+      if (attend.hasUpProjections()) {
+        attend.emitOpError("brings its up-projections, which no GPU kernel "
+                           "multiplies by");
+        return WalkResult::interrupt();
+      }
+      Shape shape{attend.getHeads().getGroup() * query.getDimSize(1),
                   cache.getKDim(), cache.getVDim(), cache.isLatent()};
       if (shape.k % 16 || shape.v % 16) {
         attend.emitOpError("has K of ")
