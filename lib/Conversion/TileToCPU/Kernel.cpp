@@ -58,25 +58,7 @@ namespace {
 class KernelLowering {
 public:
   KernelLowering(tile::KernelOp op, bool bf16Convert)
-      : builder(op), op(op), k{{builder, op.getLoc(), bf16Convert},
-                               op,
-                               op.getCache(),
-                               op.getScheduleAttr(),
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {},
-                               {}} {}
+      : builder(op), op(op), k(builder, op, bf16Convert) {}
 
   LogicalResult run();
 

@@ -63,6 +63,10 @@ private:
 
 /// What every part of the lowering needs to know about the kernel at hand.
 struct Kernel {
+  Kernel(mlir::OpBuilder &builder, tile::KernelOp op, bool bf16Convert)
+      : e(builder, op.getLoc(), bf16Convert), op(op), cache(op.getCache()),
+        schedule(op.getScheduleAttr()) {}
+
   Emitter e;
   tile::KernelOp op;
   tile::CacheAttr cache;
