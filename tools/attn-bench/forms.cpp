@@ -9,7 +9,6 @@
 #include "../common/RunOptions.h"
 
 #include "attn/Bench/Record.h"
-#include "attn/Cost/Latent.h"
 #include "attn/Harness/Materialized.h"
 #include "attn/Harness/Session.h"
 #include "attn/Register.h"
@@ -125,11 +124,27 @@ int main(int argc, char **argv) {
       argc, argv,
       "attn-bench-forms: time the absorbed and the materialized form of a "
       "model's latent attention over query\ntokens and context, on one thread, "
-      "beside what the cost model says of this machine.\n");
+      "and what this machine reads and multiplies at most.\n"
+      "scripts/plot-latent-forms compares them with the cost model.\n");
   exitOnError.setBanner("attn-bench-forms: error: ");
   exitOnError(options.validate());
   if (options.dtype != "bf16")
     exitOnError(llvm::createStringError("--dtype must be bf16"));
+  if (options.device != "cpu" || options.batch != 1 || options.threads != 1 ||
+      options.qLen != 1 || options.batchInvariant || !options.jsonFile.empty())
+    exitOnError(llvm::createStringError(
+        "--device, --batch, --threads, --q-len, --batch-invariant and --json "
+        "are not for this tool: one sequence on one thread of the CPU"));
+  for (int64_t tokens : options.contexts)
+    if (tokens < 1 || tokens > 1 << 24)
+      exitOnError(
+          llvm::createStringError("--contexts must be 1 to 16777216 tokens"));
+  for (int64_t queries : options.queries)
+    if (queries < 1 || queries % std::min(queries, kChunk))
+      exitOnError(llvm::createStringError("--queries must be 1, 2, 3 or "
+                                          "multiples of 4"));
+  if (options.tensorParallel < 1)
+    exitOnError(llvm::createStringError("--tensor-parallel must be positive"));
   mlir::DialectRegistry registry;
   registerDialects(registry);
   mlir::MLIRContext context(registry);
@@ -151,9 +166,6 @@ int main(int argc, char **argv) {
       if (queries > tokens)
         continue;
       int64_t chunk = std::min(queries, kChunk);
-      if (queries % chunk)
-        exitOnError(llvm::createStringError("--queries must be 1, 2 or "
-                                            "multiples of 4"));
       BlockOptions block;
       block.part = BlockOptions::Part::Attention;
       block.batch = 1;

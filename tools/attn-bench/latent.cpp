@@ -15,7 +15,6 @@
 #include "attn/Register.h"
 
 #include "mlir/AsmParser/AsmParser.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
@@ -75,6 +74,14 @@ int main(int argc, char **argv) {
       "weights. Cache and weights are cold: copies are taken in turn.\n");
   exitOnError.setBanner("attn-bench-latent: error: ");
   exitOnError(options.validate());
+  if (options.device != "cpu" || options.batchInvariant ||
+      !options.jsonFile.empty())
+    exitOnError(llvm::createStringError(
+        "--device, --batch-invariant and --json are not for this tool, which "
+        "measures on the CPU"));
+  if (options.context < options.qLen || options.context > 1 << 24)
+    exitOnError(llvm::createStringError(
+        "--context must be --q-len to 16777216 tokens"));
   mlir::DialectRegistry registry;
   registerDialects(registry);
   mlir::MLIRContext context(registry);

@@ -144,6 +144,9 @@ static bool runLatentBlock(mlir::MLIRContext &context,
     exitOnError(llvm::createStringError("--block takes one --context"));
   if (opts->device != "cpu")
     exitOnError(llvm::createStringError("--block runs on the CPU"));
+  if (!opts->emit.empty() || opts->interpretOnly || opts->batchInvariant)
+    exitOnError(llvm::createStringError(
+        "--block takes no --emit, --interpret or --batch-invariant"));
   if (opts->tensorParallel < 1)
     exitOnError(llvm::createStringError("--tensor-parallel must be positive"));
   BlockRun run;
@@ -175,6 +178,8 @@ int main(int argc, char **argv) {
   exitOnError.setBanner("attn-run: error: ");
   if (options.block)
     options.mostQueries = 1024;
+  else if (options.tensorParallel.getNumOccurrences())
+    exitOnError(llvm::createStringError("--tensor-parallel needs --block"));
   exitOnError(options.validate());
   for (int64_t tokens : opts->context)
     if (tokens < 0 || tokens > INT32_MAX)

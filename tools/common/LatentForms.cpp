@@ -56,16 +56,12 @@ llvm::Expected<LatentForms> LatentForms::create(
 
 llvm::Expected<Form> attn::chooseForm(mlir::MLIRContext *context,
                                       const model::LatentBlockSpec &spec,
-                                      const BlockOptions &block,
-                                      double readGBps, double tflops) {
+                                      const BlockOptions &block) {
   auto module = buildBlockModule(context, spec, block);
   if (!module)
     return module.takeError();
-  AttnSelectFormOptions options;
-  options.readGBps = readGBps;
-  options.tflops = tflops;
   std::vector<std::unique_ptr<mlir::Pass>> passes;
-  passes.push_back(createAttnSelectForm(options));
+  passes.push_back(createAttnSelectForm());
   if (llvm::Error error = runPasses(**module, std::move(passes)))
     return std::move(error);
   bool absorbed = false;

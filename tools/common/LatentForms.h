@@ -28,12 +28,10 @@ struct LatentForms {
   AttendOp attend();
 };
 
-/// The form that `attn-select-form` takes for static extents, by FLOPs alone or
-/// for a machine that is given.
+/// The form that `attn-select-form` takes for static extents, by FLOPs alone.
 llvm::Expected<Form> chooseForm(mlir::MLIRContext *context,
                                 const model::LatentBlockSpec &spec,
-                                const BlockOptions &block, double readGBps = 0,
-                                double tflops = 0);
+                                const BlockOptions &block);
 
 } // namespace attn
 
