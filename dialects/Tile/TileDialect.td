@@ -100,8 +100,8 @@ def Tile_ScheduleAttr : Tile_Attr<"Schedule", "schedule"> {
     - `prefetch_heads`: the distance in KV heads, where a head's rows are strided
       (a row-major cache with several heads) and no number of bytes leads
       anywhere;
-    - `exp2_degree`: degree of the exp2 polynomial (3 for weights that are
-      rounded to bf16 anyway, 6 for f32).
+    - `exp2_degree`: degree of the exp2 polynomial (3 would do for weights that
+      are rounded to bf16; their sum, the log-sum-exp, wants 4, and f32 6).
 
     Constraints: (S1) vector is 8 or 16; (S2) kv_tile is a positive multiple of
     16, and of 32 for amx and dpbf16; (S3) prefetch and prefetch_heads are not negative;

@@ -15,14 +15,21 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
   let description = [{
     Each `attn.attend` over a cache becomes a `tile.kernel` named after its
     function, and a second one, `<name>_combine`, that merges the partial states
-    of a split. `attn.merge` becomes a combine kernel. Functions that held
-    nothing else are erased: the runtime calls the kernels.
+    of a split. `attn.merge` becomes a combine kernel, `attn.project` a
+    `tile.projection`. Functions that held nothing else are erased: the runtime
+    calls the kernels.
 
-    Needs `tile.schedule` on each op (see `attn-select-cpu-schedule`). Refused,
-    with a reason: keys that are tensors, ops that no kernel computes yet,
-    dynamic head counts, widths or numbers of query tokens.
+    Attention with its up-projections becomes attention between two projections
+    with `form = absorbed`, `<name>_query` and `<name>_output`, and behind two
+    with `form = materialized`, `<name>_key` and `<name>_value`.
 
-    Example: test/Conversion/AttnToTile/attend.mlir.
+    Needs `tile.schedule` on each op (see `attn-select-cpu-schedule` and
+    `attn-select-gpu-schedule`) and `tile.projection_schedule` on what holds a
+    projection. Refused, with a reason: keys that are tensors, ops that no kernel
+    computes yet, `form = fused_decompress`, dynamic head counts, widths or
+    numbers of query tokens.
+
+    Examples: test/Conversion/AttnToTile/attend.mlir and projections.mlir.
   }];
   let dependentDialects = ["::attn::tile::TileDialect"];
   let statistics = [

@@ -21,9 +21,11 @@ def ConvertTileToCPU : Pass<"convert-tile-to-cpu", "::mlir::ModuleOp"> {
     live in the caller's scratch.
 
     The function carries `attn.kernel`, a dictionary of the compile-time facts
-    that the kernel table needs (scratch bytes among them).
+    that the kernel table needs (scratch bytes among them). A `tile.projection`
+    becomes such a function too, as its `#tile.projection_schedule` says, with
+    its facts in `attn.projection`; its k and n must be multiples of 16.
 
-    Example: test/Conversion/TileToCPU/fma.mlir.
+    Examples: test/Conversion/TileToCPU/fma.mlir and projection.mlir.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::scf::SCFDialect",
     "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect",

@@ -16,8 +16,10 @@ def AttnSelectCPUSchedule : Pass<"attn-select-cpu-schedule"> {
     Writes `tile.schedule = #tile.schedule<…>` on every `attn.attend` over a
     cache (and on `attn.merge`) that has none yet: the engine that the
     instruction level and the element type allow, the tile of tokens, the
-    prefetch distance and the accuracy of exp2. Lowerings read the attribute
-    and decide nothing; write it by hand to test one alone.
+    prefetch distance and the accuracy of exp2. On every `attn.project`, and on
+    attention with its up-projections, it writes
+    `tile.projection_schedule = #tile.projection_schedule<…>` likewise. Lowerings
+    read the attributes and decide nothing; write them by hand to test one alone.
 
     The choice, and why, is a remark per op (`--remarks-filter=attn`). An op
     that already carries a schedule keeps it.
@@ -27,7 +29,8 @@ def AttnSelectCPUSchedule : Pass<"attn-select-cpu-schedule"> {
     ```mlir
     // attn-opt --attn-select-cpu-schedule=isa=amx
     %o = attn.attend %q, %c {..., tile.schedule = #tile.schedule<engine = amx,
-           vector = 16, kv_tile = 64, prefetch = 2048, exp2_degree = 3>} : ...
+           vector = 16, kv_tile = 32, prefetch = 2048, exp2_degree = 4,
+           prefetch_heads = 1>} : ...
     ```
   }];
   let dependentDialects = ["::attn::tile::TileDialect"];
@@ -51,7 +54,8 @@ def AttnSelectGPUSchedule : Pass<"attn-select-gpu-schedule"> {
     nothing; write it by hand to test one alone.
 
     The choice is a remark per op (`--remarks-filter=attn`). Widths that no GPU
-    kernel takes, and heads that do not fit shared memory, are errors.
+    kernel takes, heads that do not fit shared memory, an unknown number of query
+    tokens, and up-projections are errors.
 
     Example (test/Dialect/Attn/select-gpu-schedule.mlir):
 
