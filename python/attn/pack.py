@@ -4,6 +4,7 @@
 
 import json
 import os
+import threading
 
 import numpy
 import tvm_ffi
@@ -13,6 +14,7 @@ class Pool:
     """Threads that calls run on; without one the caller's thread alone."""
 
     def __init__(self, pack, threads):
+        self.pack = pack
         self._destroy = pack.functions["pool_destroy"]
         self.handle = pack.functions["pool_create"](threads)
 
@@ -60,6 +62,8 @@ class Layer:
     """Layers of one kind: their facts, and calls of their kernels."""
 
     def __init__(self, pack, model, kind, pool=None):
+        if pool is not None and pool.pack is not pack:
+            raise ValueError("the pool belongs to another pack")
         self.pack = pack
         self.model, self.kind = model["name"], kind["kind"]
         self.max_context = model["max_context"]
@@ -67,7 +71,7 @@ class Layer:
         self.pool = pool
         self.facts = next(kernel for kernel in pack.manifest["kernels"]
                           if kernel["name"] == kind["kernel"] + "_q1")
-        self._workspace = numpy.empty(0, numpy.uint8)
+        self._local = threading.local()  # calls release the GIL
 
     def decode(self, q, k, v=None, seq_lens=None, block_table=None, *,
                sinks=None, out=None, lse=None, batch_invariant=False):
@@ -117,11 +121,12 @@ class Layer:
         return out
 
     def _reserve(self, size):
-        """`size` bytes at a multiple of 64; kept for the next call."""
-        if self._workspace.size < size + 64:
-            self._workspace = numpy.empty(size + 64, numpy.uint8)
-        start = -self._workspace.ctypes.data % 64
-        return self._workspace[start:start + size]
+        """`size` bytes at a multiple of 64; kept for this thread's next call."""
+        workspace = getattr(self._local, "workspace", None)
+        if workspace is None or workspace.size < size + 64:
+            workspace = self._local.workspace = numpy.empty(size + 64, numpy.uint8)
+        start = -workspace.ctypes.data % 64
+        return workspace[start:start + size]
 
 
 def _empty(like, shape, dtype):

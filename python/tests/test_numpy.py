@@ -4,6 +4,7 @@
 
 import subprocess
 import sys
+import threading
 import unittest
 
 import numpy
@@ -58,6 +59,27 @@ class NumpyTest(unittest.TestCase):
     def test_pool(self):
         pool = attn.Pool(self.pack, 2)
         self.check(self.pack.layer("llama_3_1_8b", pool=pool), 1)
+
+    def test_threads_share_a_layer(self):
+        """Each thread's calls have a workspace of their own."""
+        layer = self.pack.layer("llama_3_1_8b")
+        q = self.normal(2, 1, 1, 32, 128)
+        k, v = self.normal(8, 64, 8, 128), self.normal(8, 64, 8, 128)
+        lens = numpy.array([512], numpy.int32)
+        table = numpy.arange(8, dtype=numpy.int32)[None]
+        layer.decode(q[0], k, v, lens, table)
+        workspaces = [None, None]
+
+        def work(i):
+            for _ in range(50):
+                layer.decode(q[i], k, v, lens, table)
+            workspaces[i] = layer._reserve(64)
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertFalse(numpy.may_share_memory(*workspaces))
 
     def test_head_major_strides(self):
         """The same cache as [blocks, heads, page, dim]: FlashInfer's HND."""
@@ -143,6 +165,8 @@ class NumpyTest(unittest.TestCase):
         other = attn.Pack(make_pack("qwen3-0.6b", kv_dtype="f32"))
         self.assertEqual(self.pack.functions["num_kernels"](), 32)
         self.assertEqual(other.functions["num_kernels"](), 4)
+        with self.assertRaisesRegex(ValueError, "belongs to another pack"):
+            other.layer(pool=attn.Pool(self.pack, 2))
 
 
 if __name__ == "__main__":
