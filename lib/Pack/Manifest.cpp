@@ -61,7 +61,7 @@ static void writeKernels(OStream &json, const Compiled &unit) {
       json.attribute("name", desc.name);
       json.attribute("target", unit.target.name());
       json.attribute("decodes", true);
-      json.attribute("merges", false);
+      json.attribute("merges", true);
       writeFacts(json, desc);
       json.attribute("page_multiple", 1);
       json.attribute("threads", desc.threads);

@@ -216,8 +216,12 @@ llvm::Error Planner::addModel(const std::string &path) {
   layout.tp = options.tp;
   if (std::string why = cost::refusal(*spec, layout); !why.empty())
     return refuse(path + ": " + why);
-  Model model{
-      inputName(path), spec->modelType, spec->maxContext.value_or(0), {}, {}};
+  Model model{inputName(path),
+              spec->modelType,
+              options.maxContext ? options.maxContext
+                                 : spec->maxContext.value_or(0),
+              {},
+              {}};
   // For each group its kind of layer; -1 where it has no attention.
   std::vector<int> kinds;
   for (const model::LayerGroup &group : spec->groups) {
