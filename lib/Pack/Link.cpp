@@ -31,16 +31,6 @@ llvm::Expected<std::string> attn::pack::findLinker(llvm::StringRef given) {
       "the PATH; install lld or binutils, or name one with --linker");
 }
 
-static llvm::Error writeText(const llvm::Twine &path, llvm::StringRef text) {
-  std::error_code code;
-  llvm::SmallString<128> name;
-  llvm::raw_fd_ostream file(path.toStringRef(name), code);
-  if (code)
-    return llvm::createStringError(code, name);
-  file << text;
-  return llvm::Error::success();
-}
-
 llvm::Error attn::pack::linkShared(const Plan &plan, const Archive &archive,
                                    llvm::StringRef linker,
                                    llvm::StringRef folder) {
@@ -79,7 +69,7 @@ llvm::Error attn::pack::linkShared(const Plan &plan, const Archive &archive,
         ("--defsym=" + llvm::Twine(symbol) + "=" + prefix + symbol).str());
   }
   exports += "local: *; };\n";
-  if (llvm::Error error = writeText(script, exports))
+  if (llvm::Error error = writeFile(folder, {"exports.map", exports}))
     return error;
 
   arguments.insert(

@@ -18,6 +18,8 @@ struct File {
   std::string bytes;
 };
 
+llvm::Error writeFile(llvm::StringRef folder, const File &file);
+
 /// A file that is part of this program (cmake/EmbedFiles.cmake).
 struct EmbeddedFile {
   const char *name;

@@ -38,7 +38,7 @@ llvm::Error attn::pack::checkFolder(llvm::StringRef folder) {
   return llvm::Error::success();
 }
 
-static llvm::Error writeFile(llvm::StringRef folder, const File &file) {
+llvm::Error attn::pack::writeFile(llvm::StringRef folder, const File &file) {
   std::error_code code;
   llvm::raw_fd_ostream stream(joined(folder, file.name), code);
   if (!code) {
