@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Packs with NumPy arrays."""
 
-import subprocess
-import sys
+import ctypes
 import threading
 import unittest
 
@@ -159,6 +158,34 @@ class NumpyTest(unittest.TestCase):
             self.pack.layer("llama")
         with self.assertRaisesRegex(RuntimeError, "no GPU architecture"):
             make_pack("llama-3.1-8b", target="sm_70")
+
+    def test_vector_elements(self):
+        """DLPack's elements of several lanes, which NumPy does not have."""
+        class DLTensor(ctypes.Structure):
+            _fields_ = [("data", ctypes.c_void_p), ("device", ctypes.c_int32 * 2),
+                        ("rank", ctypes.c_int32), ("code", ctypes.c_uint8),
+                        ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16),
+                        ("shape", ctypes.POINTER(ctypes.c_int64)),
+                        ("strides", ctypes.c_void_p), ("offset", ctypes.c_uint64)]
+
+        class Any(ctypes.Structure):
+            _fields_ = [("type", ctypes.c_int32), ("padding", ctypes.c_uint32),
+                        ("tensor", ctypes.POINTER(DLTensor))]
+
+        def tensor(array, code):
+            shape = (ctypes.c_int64 * array.ndim)(*array.shape)
+            return DLTensor(array.ctypes.data, (1, 0), array.ndim, code,
+                            8 * array.itemsize, 1, shape, None, 0)
+        new, cache = self.normal(1, 1, 16), self.normal(1, 4, 1, 16)
+        slots = numpy.array([2])
+        tensors = tensor(new, 2), tensor(slots, 0), tensor(cache, 2)
+        source, slot_mapping, k = (Any(7, 0, ctypes.pointer(t)) for t in tensors)
+        arguments = (Any * 6)(source, Any(), slot_mapping, k, Any(), Any())
+        append = ctypes.CDLL(self.pack.path)["__tvm_ffi_append"]
+        self.assertEqual(append(None, arguments, 6, ctypes.byref(Any())), 0)
+        numpy.testing.assert_array_equal(cache[0, 2, 0], new[0, 0])
+        tensors[0].lanes = 4
+        self.assertEqual(append(None, arguments, 6, ctypes.byref(Any())), -1)
 
     def test_two_packs(self):
         """In one process, each with its own kernels."""

@@ -57,6 +57,7 @@ Tensor Arguments::tensor(int index, const char *name, int rank) {
           : nullptr;
   if (!require(source, "%s: a tensor is expected", name) ||
       !require(source->deviceType == 1, "%s: not on the CPU", name) ||
+      !require(source->typeLanes == 1, "%s: elements are vectors", name) ||
       !require(source->rank == rank, "%s: %d dimensions expected, %d given",
                name, rank, source->rank))
     return tensor;

@@ -50,6 +50,27 @@ int finish(const Arguments &arguments, Any *result) {
   return 0;
 }
 
+/// Returns the workspace that the call of `params` needs.
+template <typename Params>
+int sizeWorkspace(Arguments &arguments, const Params &params,
+                  attn_status (*size)(const attn_library *, const Params *,
+                                      uint64_t *),
+                  Any *result) {
+  uint64_t bytes = 0;
+  if (arguments.ok())
+    arguments.require(size(library(arguments), &params, &bytes));
+  return finish(arguments, result, static_cast<int64_t>(bytes));
+}
+
+template <typename Params>
+int run(Arguments &arguments, const Params &params,
+        attn_status (*function)(const attn_library *, const Params *),
+        Any *result) {
+  if (arguments.ok())
+    arguments.require(function(library(arguments), &params));
+  return finish(arguments, result);
+}
+
 attn_pool *poolOf(Arguments &arguments, int index) {
   return static_cast<attn_pool *>(arguments.pointer(index, "pool"));
 }
@@ -221,36 +242,22 @@ ATTN_TVM_EXPORT(pool_destroy) {
 
 ATTN_TVM_EXPORT(decode_workspace_size) {
   Arguments a(args, count, 16);
-  attn_decode_params p = readDecode(a);
-  uint64_t bytes = 0;
-  if (a.ok())
-    a.require(attn_decode_workspace_size(library(a), &p, &bytes));
-  return finish(a, result, static_cast<int64_t>(bytes));
+  return sizeWorkspace(a, readDecode(a), attn_decode_workspace_size, result);
 }
 
 ATTN_TVM_EXPORT(decode) {
   Arguments a(args, count, 16);
-  attn_decode_params p = readDecode(a);
-  if (a.ok())
-    a.require(attn_decode(library(a), &p));
-  return finish(a, result);
+  return run(a, readDecode(a), attn_decode, result);
 }
 
 ATTN_TVM_EXPORT(merge_workspace_size) {
   Arguments a(args, count, 8);
-  attn_merge_params p = readMerge(a);
-  uint64_t bytes = 0;
-  if (a.ok())
-    a.require(attn_merge_workspace_size(library(a), &p, &bytes));
-  return finish(a, result, static_cast<int64_t>(bytes));
+  return sizeWorkspace(a, readMerge(a), attn_merge_workspace_size, result);
 }
 
 ATTN_TVM_EXPORT(merge) {
   Arguments a(args, count, 8);
-  attn_merge_params p = readMerge(a);
-  if (a.ok())
-    a.require(attn_merge(library(a), &p));
-  return finish(a, result);
+  return run(a, readMerge(a), attn_merge, result);
 }
 
 /// k_src, v_src, slot_mapping, k, v, pool.

@@ -192,7 +192,7 @@ TEST_F(PackTest, HoldsGPUKernels) {
   dlclose(handle);
 }
 
-// The figures that docs/packs.md states, as of this run.
+// The figures that docs/compare.md states, as of this run.
 TEST_F(PackTest, IsSmallAndOpensFast) {
   uint64_t bytes = 0;
   ASSERT_FALSE(llvm::sys::fs::file_size(library(), bytes));
