@@ -14,30 +14,6 @@ using namespace attn::simt;
 
 namespace {
 
-void expectFine(const std::string &operations, int threads,
-                const std::function<int32_t(int)> &expected) {
-  Snippet snippet(operations);
-  forEachSchedule([&](LaunchConfig config) {
-    Report report = snippet.run(iota(threads), config);
-    EXPECT_TRUE(report.ok()) << describe(config) << "\n" << report.str();
-    for (int i = 0; i < threads; ++i)
-      ASSERT_EQ(snippet.results[i], expected(i)) << "thread " << i;
-  });
-}
-
-Report expectFinding(const std::string &operations, int threads,
-                     FindingKind kind) {
-  Snippet snippet(operations);
-  Report last;
-  forEachSchedule(
-      [&](LaunchConfig config) {
-        last = snippet.run(iota(threads), config);
-        EXPECT_TRUE(last.has(kind)) << describe(config) << "\n" << last.str();
-      },
-      /*seeds=*/3);
-  return last;
-}
-
 /// Stores, `sync`, and reads what the next thread stored.
 std::string exchange(const std::string &sync) {
   return "llvm.store %value, %mine : i32, !llvm.ptr<3>\n" + sync +

@@ -14,31 +14,8 @@ using namespace attn::simt;
 
 namespace {
 
-void expectFine(const std::string &operations, int threads,
-                const std::function<int32_t(int)> &expected) {
-  Snippet snippet(operations);
-  forEachSchedule([&](LaunchConfig config) {
-    config.dynamicSharedBytes = 4096;
-    Report report = snippet.run(iota(threads), config);
-    EXPECT_TRUE(report.ok()) << describe(config) << "\n" << report.str();
-    for (int i = 0; i < threads; ++i)
-      ASSERT_EQ(snippet.results[i], expected(i))
-          << "thread " << i << ", " << describe(config);
-  });
-}
-
-void expectFinding(const std::string &operations, int threads,
-                   FindingKind kind) {
-  Snippet snippet(operations);
-  forEachSchedule(
-      [&](LaunchConfig config) {
-        config.dynamicSharedBytes = 4096;
-        Report report = snippet.run(iota(threads), config);
-        EXPECT_TRUE(report.has(kind)) << describe(config) << "\n"
-                                      << report.str();
-      },
-      /*seeds=*/3);
-}
+/// Room for the values and the mbarriers behind them.
+constexpr uint32_t kShared = 4096;
 
 /// The mbarriers %full and %empty, initialised by thread 0 for `full` and
 /// `empty` arrivals and known to all.
@@ -70,11 +47,11 @@ std::string exchange(const std::string &sync) {
 TEST(MBarrier, ArrivalsAndWaitOrderMemory) {
   std::string text =
       barriers("%c64", "%c1") + exchange(std::string(arrive) + waitFull);
-  expectFine(text, 64, [](int i) { return (i + 1) % 64; });
-  expectFinding(edit(text, waitFull, ""), 64, FindingKind::Race);
+  expectFine(text, 64, [](int i) { return (i + 1) % 64; }, kShared);
+  expectFinding(edit(text, waitFull, ""), 64, FindingKind::Race, kShared);
   // The parity of the phase before passes at once.
   expectFinding(edit(text, "%full, %c0, %c0", "%full, %c1, %c0"), 64,
-                FindingKind::Race);
+                FindingKind::Race, kShared);
 }
 
 TEST(MBarrier, StatesAndPolls) {
@@ -88,8 +65,9 @@ TEST(MBarrier, StatesAndPolls) {
     scf.yield
   }
 )mlir";
-  expectFine(barriers("%c64", "%c1") + exchange(arrive + poll), 64,
-             [](int i) { return (i + 1) % 64; });
+  expectFine(
+      barriers("%c64", "%c1") + exchange(arrive + poll), 64,
+      [](int i) { return (i + 1) % 64; }, kShared);
 }
 
 TEST(MBarrier, TooManyArrivals) {
@@ -98,13 +76,13 @@ TEST(MBarrier, TooManyArrivals) {
           "%n = nvvm.mbarrier.arrive %full, %c64 : !llvm.ptr<3> -> i64\n"
           "%m = nvvm.mbarrier.arrive %empty, %c2 : !llvm.ptr<3> -> i64\n"
           "%result = arith.addi %value, %c0 : i32\n",
-      32, FindingKind::Barrier);
+      32, FindingKind::Barrier, kShared);
 }
 
 TEST(MBarrier, TooFewArrivals) {
   expectFinding(barriers("%c64", "%c1") +
                     exchange(std::string(arrive) + waitFull),
-                32, FindingKind::Deadlock);
+                32, FindingKind::Deadlock, kShared);
 }
 
 TEST(MBarrier, NotInitialised) {
@@ -112,7 +90,7 @@ TEST(MBarrier, NotInitialised) {
                 "!llvm.ptr<3>, i8\n" +
                     std::string(arrive) +
                     "%result = arith.addi %value, %c0 : i32\n",
-                32, FindingKind::Barrier);
+                32, FindingKind::Barrier, kShared);
 }
 
 TEST(MBarrier, InitialisationHasToBeKnown) {
@@ -120,7 +98,7 @@ TEST(MBarrier, InitialisationHasToBeKnown) {
   Snippet snippet(edit(barriers("%c64", "%c1"), "nvvm.barrier0", "") +
                   exchange(std::string(arrive) + waitFull));
   forEachSchedule([&](LaunchConfig config) {
-    config.dynamicSharedBytes = 4096;
+    config.dynamicSharedBytes = kShared;
     Report report = snippet.run(iota(64), config);
     EXPECT_TRUE(report.has(FindingKind::Race) ||
                 report.has(FindingKind::Barrier))
@@ -161,8 +139,9 @@ std::string pipeline() {
 }
 
 TEST(BulkCopy, PipelineOfOneStage) {
-  expectFine(pipeline(), 64,
-             [](int i) { return i < 32 ? 2 * i + (i + 32) : 0; });
+  expectFine(
+      pipeline(), 64, [](int i) { return i < 32 ? 2 * i + (i + 32) : 0; },
+      kShared);
 }
 
 TEST(BulkCopy, ConsumersThatDoNotWait) {
@@ -170,7 +149,7 @@ TEST(BulkCopy, ConsumersThatDoNotWait) {
                      "nvvm.mbarrier.try_wait.parity %full, %i, %c0 : "
                      "!llvm.ptr<3>, i32, i32",
                      ""),
-                64, FindingKind::Race);
+                64, FindingKind::Race, kShared);
 }
 
 TEST(BulkCopy, ConsumersWithTheWrongParity) {
@@ -178,7 +157,7 @@ TEST(BulkCopy, ConsumersWithTheWrongParity) {
   Snippet snippet(edit(pipeline(), "try_wait.parity %full, %i, %c0",
                        "try_wait.parity %full, %c0, %c0"));
   forEachSchedule([&](LaunchConfig config) {
-    config.dynamicSharedBytes = 4096;
+    config.dynamicSharedBytes = kShared;
     Report report = snippet.run(iota(64), config);
     EXPECT_TRUE(!report.ok() || snippet.results[0] != 32) << describe(config);
   });
@@ -190,7 +169,7 @@ TEST(BulkCopy, AProducerThatDoesNotWait) {
                        "!llvm.ptr<3>, i32, i32",
                        ""));
   forEachSchedule([&](LaunchConfig config) {
-    config.dynamicSharedBytes = 4096;
+    config.dynamicSharedBytes = kShared;
     EXPECT_FALSE(snippet.run(iota(64), config).ok()) << describe(config);
   });
 }
@@ -199,13 +178,13 @@ TEST(BulkCopy, ConsumersThatDoNotRelease) {
   expectFinding(
       edit(pipeline(),
            "%released = nvvm.mbarrier.arrive %empty : !llvm.ptr<3> -> i64", ""),
-      64, FindingKind::Deadlock);
+      64, FindingKind::Deadlock, kShared);
 }
 
 TEST(BulkCopy, MoreBytesExpectedThanComes) {
   expectFinding(
       edit(pipeline(), "expect_tx %full, %c128", "expect_tx %full, %c31"), 64,
-      FindingKind::Deadlock);
+      FindingKind::Deadlock, kShared);
 }
 
 TEST(AsyncCopyOnMBarrier, CompletionIsAnArrival) {
@@ -214,8 +193,8 @@ TEST(AsyncCopyOnMBarrier, CompletionIsAnArrival) {
   nvvm.cp.async.mbarrier.arrive %full {noinc = true} : !llvm.ptr<3>
   nvvm.mbarrier.try_wait.parity %full, %c0, %c0 : !llvm.ptr<3>, i32, i32
   %result = llvm.load %other : !llvm.ptr<3> -> i32)mlir";
-  expectFine(text, 64, [](int i) { return (i + 1) % 64; });
-  expectFinding(edit(text, waitFull, ""), 64, FindingKind::Race);
+  expectFine(text, 64, [](int i) { return (i + 1) % 64; }, kShared);
+  expectFinding(edit(text, waitFull, ""), 64, FindingKind::Race, kShared);
 }
 
 } // namespace

@@ -17,32 +17,6 @@ namespace {
 
 constexpr const char *value = "\n%result = arith.addi %value, %c0 : i32\n";
 
-Report expectFinding(const std::string &operations, int threads,
-                     FindingKind kind) {
-  Snippet snippet(operations);
-  Report last;
-  forEachSchedule(
-      [&](LaunchConfig config) {
-        last = snippet.run(iota(threads), config);
-        EXPECT_TRUE(last.has(kind)) << describe(config) << "\n" << last.str();
-      },
-      /*seeds=*/3);
-  return last;
-}
-
-void expectFine(const std::string &operations, int threads,
-                const std::function<int32_t(int)> &expected,
-                uint32_t ctas = 1) {
-  Snippet snippet(operations);
-  forEachSchedule([&](LaunchConfig config) {
-    config.grid.x = ctas;
-    Report report = snippet.run(iota(threads), config);
-    EXPECT_TRUE(report.ok()) << describe(config) << "\n" << report.str();
-    for (int i = 0; i < threads; ++i)
-      ASSERT_EQ(snippet.results[i], expected(i)) << "thread " << i;
-  });
-}
-
 //===----------------------------------------------------------------------===//
 // Bounds, alignment, what was never written
 //===----------------------------------------------------------------------===//

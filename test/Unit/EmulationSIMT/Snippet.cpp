@@ -7,6 +7,7 @@
 
 #include "Snippet.h"
 
+#include <gtest/gtest.h>
 #include <numeric>
 
 using namespace attn::test;
@@ -67,4 +68,34 @@ std::vector<int32_t> attn::test::iota(int count) {
   std::vector<int32_t> result(count);
   std::iota(result.begin(), result.end(), 0);
   return result;
+}
+
+void attn::test::expectFine(const std::string &operations, int threads,
+                            const std::function<int32_t(int)> &expected,
+                            uint32_t sharedBytes) {
+  Snippet snippet(operations);
+  forEachSchedule([&](simt::LaunchConfig config) {
+    config.dynamicSharedBytes = sharedBytes;
+    simt::Report report = snippet.run(iota(threads), config);
+    EXPECT_TRUE(report.ok()) << describe(config) << "\n" << report.str();
+    for (int i = 0; i < threads; ++i)
+      ASSERT_EQ(snippet.results[i], expected(i))
+          << "thread " << i << ", " << describe(config);
+  });
+}
+
+attn::simt::Report attn::test::expectFinding(const std::string &operations,
+                                             int threads,
+                                             simt::FindingKind kind,
+                                             uint32_t sharedBytes) {
+  Snippet snippet(operations);
+  simt::Report last;
+  forEachSchedule(
+      [&](simt::LaunchConfig config) {
+        config.dynamicSharedBytes = sharedBytes;
+        last = snippet.run(iota(threads), config);
+        EXPECT_TRUE(last.has(kind)) << describe(config) << "\n" << last.str();
+      },
+      /*seeds=*/3);
+  return last;
 }

@@ -37,6 +37,16 @@ private:
 /// 0, 1, 2, …
 std::vector<int32_t> iota(int count);
 
+/// Runs the snippet on iota(threads) in each schedule, which must find nothing
+/// and result in `expected(thread)`. `sharedBytes` 0: an i32 a thread.
+void expectFine(const std::string &operations, int threads,
+                const std::function<int32_t(int)> &expected,
+                uint32_t sharedBytes = 0);
+
+/// The same, where each schedule must find `kind`; the last report.
+simt::Report expectFinding(const std::string &operations, int threads,
+                           simt::FindingKind kind, uint32_t sharedBytes = 0);
+
 } // namespace attn::test
 
 #endif // ATTN_TEST_UNIT_EMULATIONSIMT_SNIPPET_H

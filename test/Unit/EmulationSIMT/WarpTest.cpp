@@ -41,19 +41,6 @@ void expectResults(const std::string &operations, int threads,
       /*seeds=*/3);
 }
 
-/// A finding of `kind` in each schedule.
-void expectFinding(const std::string &operations, int threads,
-                   FindingKind kind) {
-  Snippet snippet(operations);
-  forEachSchedule(
-      [&](LaunchConfig config) {
-        Report report = snippet.run(iota(threads), config);
-        EXPECT_TRUE(report.has(kind)) << describe(config) << "\n"
-                                      << report.str();
-      },
-      /*seeds=*/3);
-}
-
 using Inputs = std::vector<int32_t>;
 
 TEST(Warp, ShuffleButterfly) {
