@@ -8,6 +8,7 @@
 #include "Cta.h"
 #include "attn/EmulationSIMT/Ops.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace attn::simt;
@@ -69,5 +70,7 @@ void attn_simt_cp_async_wait(int32_t, int32_t pending) {
   uint32_t last = copies.groups[count - pending - 1];
   copies.groups.erase(copies.groups.begin(), copies.groups.end() - pending);
   cta.performCopies(cta.running, last);
-  cta.clock(cta.running)[cta.copyActor(cta.running)] = last;
+  // An mbarrier may have told of later ones.
+  uint32_t &known = cta.clock(cta.running)[cta.copyActor(cta.running)];
+  known = std::max(known, last);
 }

@@ -197,4 +197,19 @@ TEST(AsyncCopyOnMBarrier, CompletionIsAnArrival) {
   expectFinding(edit(text, waitFull, ""), 64, FindingKind::Race, kShared);
 }
 
+TEST(AsyncCopyOnMBarrier, AGroupBeforeItUnlearnsNothing) {
+  // The mbarrier tells of both copies, the wait then of the first alone.
+  expectFine(
+      barriers("%c64", "%c1") + R"mlir(
+  %later = llvm.getelementptr %mine[1024] : (!llvm.ptr<3>) -> !llvm.ptr<3>, i8
+  nvvm.cp.async.shared.global %mine, %from, 4, cache = ca : !llvm.ptr<3>, !llvm.ptr<1>
+  nvvm.cp.async.commit.group
+  nvvm.cp.async.shared.global %later, %from, 4, cache = ca : !llvm.ptr<3>, !llvm.ptr<1>
+  nvvm.cp.async.mbarrier.arrive %full {noinc = true} : !llvm.ptr<3>
+  nvvm.mbarrier.try_wait.parity %full, %c0, %c0 : !llvm.ptr<3>, i32, i32
+  nvvm.cp.async.wait.group 0
+  %result = llvm.load %later : !llvm.ptr<3> -> i32)mlir",
+      64, [](int i) { return i; }, kShared);
+}
+
 } // namespace
