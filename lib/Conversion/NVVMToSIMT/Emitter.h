@@ -17,6 +17,8 @@
 
 namespace attn::simt {
 
+inline constexpr unsigned kSharedSpace = 3;
+
 /// Emits calls in a module and numbers the operations they are for.
 class Emitter {
 public:

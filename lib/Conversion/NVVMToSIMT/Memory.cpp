@@ -16,7 +16,6 @@
 using namespace mlir;
 using namespace attn::simt;
 
-static constexpr unsigned kSharedSpace = 3;
 static constexpr unsigned kLocalSpace = 5;
 
 /// Whether an address lies in the function's own stack frame or in a module's

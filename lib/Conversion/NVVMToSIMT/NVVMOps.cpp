@@ -122,7 +122,21 @@ static std::string whyNotMBarrierOp(Operation *op) {
   return reason.empty() ? "" : "no emulation of '" + reason + "'";
 }
 
+/// Memory, and accesses to it, that no check would see.
+static std::string whyNotWatched(Operation *op) {
+  if (auto global = dyn_cast<LLVM::GlobalOp>(op))
+    return global.getConstant() || global.getAddrSpace() == kSharedSpace
+               ? ""
+               : "global variables are not watched outside of shared memory";
+  return isa<LLVM::MemcpyInlineOp, LLVM::MemsetInlineOp, LLVM::MaskedLoadOp,
+             LLVM::MaskedStoreOp, LLVM::masked_gather, LLVM::masked_scatter>(op)
+             ? "this kind of access is not watched"
+             : "";
+}
+
 std::string attn::simt::whyNotEmulated(Operation *op) {
+  if (std::string reason = whyNotWatched(op); !reason.empty())
+    return reason;
   if (isa<LLVM::InlineAsmOp>(op))
     return "inline assembly has no meaning to the emulator";
   if (auto intrinsic = dyn_cast<LLVM::CallIntrinsicOp>(op)) {

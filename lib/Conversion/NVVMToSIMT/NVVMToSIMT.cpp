@@ -120,8 +120,9 @@ public:
                      remark::RemarkOpts::name("Emulated")
                          .category("convert-nvvm-to-simt")
                          .function(kernel.function.getName()))
-          << "can be launched as " << kernel.function.getName()
-          << ATTN_SIMT_KERNEL_SUFFIX;
+          << ("can be launched as " + kernel.function.getName() +
+              ATTN_SIMT_KERNEL_SUFFIX)
+                 .str();
     }
   }
 

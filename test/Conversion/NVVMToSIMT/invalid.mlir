@@ -72,3 +72,24 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// expected-error @+1 {{global variables are not watched outside of shared memory}}
+llvm.mlir.global internal @counter(0 : i32) {addr_space = 1 : i32} : i32
+
+// -----
+
+llvm.func @inline_copy(%to: !llvm.ptr, %from: !llvm.ptr) {
+  // expected-error @+1 {{this kind of access is not watched}}
+  "llvm.intr.memcpy.inline"(%to, %from) <{isVolatile = false, len = 4 : i64}> : (!llvm.ptr, !llvm.ptr) -> ()
+  llvm.return
+}
+
+// -----
+
+llvm.func @masked(%from: !llvm.ptr, %mask: vector<4xi1>, %other: vector<4xf32>) -> vector<4xf32> {
+  // expected-error @+1 {{this kind of access is not watched}}
+  %x = llvm.intr.masked.load %from, %mask, %other {alignment = 4 : i32} : (!llvm.ptr, vector<4xi1>, vector<4xf32>) -> vector<4xf32>
+  llvm.return %x : vector<4xf32>
+}

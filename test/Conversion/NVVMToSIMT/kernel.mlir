@@ -1,6 +1,9 @@
 // RUN: attn-opt %s --convert-nvvm-to-simt | FileCheck %s
 // RUN: attn-opt %s --convert-nvvm-to-simt=instrument=false | FileCheck %s --check-prefix=BARE
 // RUN: attn-opt %s --nvvm-to-simt | FileCheck %s --check-prefix=LLVM
+// RUN: attn-opt %s --convert-nvvm-to-simt --remarks-filter=convert-nvvm-to-simt 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+
+// REMARK: can be launched as k_simt
 
 // The example of the pass's documentation.
 // CHECK-NOT: @smem

@@ -17,7 +17,8 @@ def ConvertNVVMToSIMT : Pass<"convert-nvvm-to-simt", "::mlir::ModuleOp"> {
     library `AttnEmulationSIMT` (`attn/EmulationSIMT/Ops.h`), so that the module
     can be compiled for the host. What has no emulation is refused, by its name,
     before anything changes: other NVVM operations, their `predicate` operands,
-    inline assembly.
+    inline assembly, variables in global memory, masked accesses and inline
+    copies.
 
     - Globals in shared memory become offsets into the CTA's shared memory, the
       dynamic one (of zero bytes) behind the others.
