@@ -8,6 +8,7 @@
 
 #include "attn/Target/CPUCompiler.h"
 #include "KernelTable.h"
+#include "LLVMSupport.h"
 #include "attn/Pipelines/CPUPipeline.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -16,9 +17,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
 using namespace attn;
@@ -43,15 +42,8 @@ featuresToEmulate(const CPUCompileOptions &options) {
 
 static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
 createTargetMachine(CPULevel level) {
-  static const bool initialized = [] {
-    LLVMInitializeX86TargetInfo();
-    LLVMInitializeX86Target();
-    LLVMInitializeX86TargetMC();
-    LLVMInitializeX86AsmPrinter();
-    return true;
-  }();
-  (void)initialized;
-  llvm::Triple triple("x86_64-unknown-linux-gnu");
+  initializeX86Target();
+  llvm::Triple triple(kCPUTriple);
   std::string error;
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, error);
@@ -62,26 +54,15 @@ createTargetMachine(CPULevel level) {
       llvm::CodeGenOptLevel::Aggressive));
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager lam;
-  llvm::FunctionAnalysisManager fam;
-  llvm::CGSCCAnalysisManager cgam;
-  llvm::ModuleAnalysisManager mam;
-  // The loops are vectorised and blocked already: unrolling or vectorising them
-  // again only spills.
+/// The loops are vectorised and blocked already: unrolling or vectorising them
+/// again only spills.
+static llvm::PipelineTuningOptions tuning() {
   llvm::PipelineTuningOptions tuning;
   tuning.LoopVectorization = false;
   tuning.SLPVectorization = false;
   tuning.LoopInterleaving = false;
   tuning.LoopUnrolling = false;
-  llvm::PassBuilder builder(&machine, tuning);
-  builder.registerModuleAnalyses(mam);
-  builder.registerCGSCCAnalyses(cgam);
-  builder.registerFunctionAnalyses(fam);
-  builder.registerLoopAnalyses(lam);
-  builder.crossRegisterProxies(lam, fam, cgam, mam);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
-      .run(module, mam);
+  return tuning;
 }
 
 static llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
@@ -168,7 +149,7 @@ static llvm::Expected<CPUKernels> compile(mlir::ModuleOp module,
     function.addFnAttr("no-builtins");
   llvmModule->setTargetTriple((*machine)->getTargetTriple());
   llvmModule->setDataLayout((*machine)->createDataLayout());
-  optimize(*llvmModule, **machine);
+  optimize(*llvmModule, **machine, llvm::OptimizationLevel::O2, tuning());
   auto code = emit(*llvmModule, **machine, output);
   if (!code)
     return code.takeError();

@@ -5,11 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LLVMSupport.h"
 #include "attn/EmulationX86/EmulationX86.h"
 #include "attn/Target/CPUCompiler.h"
-
-#include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
 
 using namespace attn;
 
@@ -23,22 +21,12 @@ CPUJit::create(std::unique_ptr<llvm::MemoryBuffer> object) {
     return created.takeError();
   std::unique_ptr<CPUJit> result(new CPUJit(std::move(*created)));
   llvm::orc::LLJIT &jit = *result->jit;
-  // memcpy and memset from this process; the emulation library by address, so
-  // that the executable need not export it.
-  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
-      jit.getDataLayout().getGlobalPrefix());
-  if (!process)
-    return process.takeError();
-  jit.getMainJITDylib().addGenerator(std::move(*process));
-  llvm::orc::SymbolMap symbols;
+  llvm::SmallVector<std::pair<const char *, void *>> symbols;
   size_t count = 0;
   const attn_emu_symbol *list = attn_emu_symbols(&count);
-  for (size_t i = 0; i < count; ++i)
-    symbols[jit.mangleAndIntern(list[i].name)] = {
-        llvm::orc::ExecutorAddr::fromPtr(list[i].address),
-        llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
-  if (llvm::Error error = jit.getMainJITDylib().define(
-          llvm::orc::absoluteSymbols(std::move(symbols))))
+  for (const attn_emu_symbol &symbol : llvm::ArrayRef(list, count))
+    symbols.push_back({symbol.name, symbol.address});
+  if (llvm::Error error = defineSymbols(jit, symbols))
     return std::move(error);
   if (llvm::Error error = jit.addObjectFile(std::move(object)))
     return std::move(error);

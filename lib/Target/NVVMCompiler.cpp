@@ -6,12 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Target/NVVMCompiler.h"
+#include "LLVMSupport.h"
 #include "NVVMLowering.h"
 
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -80,21 +80,6 @@ createTargetMachine(const NVVMArch &arch) {
       std::nullopt, {}, llvm::CodeGenOptLevel::Aggressive));
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager lam;
-  llvm::FunctionAnalysisManager fam;
-  llvm::CGSCCAnalysisManager cgam;
-  llvm::ModuleAnalysisManager mam;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(mam);
-  builder.registerCGSCCAnalyses(cgam);
-  builder.registerFunctionAnalyses(fam);
-  builder.registerLoopAnalyses(lam);
-  builder.crossRegisterProxies(lam, fam, cgam, mam);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, mam);
-}
-
 /// Functions of libdevice or of nobody: ptxas would not find them.
 static llvm::Error checkDefined(const llvm::Module &module) {
   for (const llvm::Function &function : module)
@@ -158,7 +143,7 @@ llvm::Expected<std::string> attn::compileToPTX(mlir::ModuleOp module,
   llvmModule->setDataLayout((*machine)->createDataLayout());
   {
     Stopwatch watch(times->optimize);
-    optimize(*llvmModule, **machine);
+    optimize(*llvmModule, **machine, llvm::OptimizationLevel::O3);
   }
   Stopwatch watch(times->codegen);
   llvm::SmallVector<char, 0> bytes;

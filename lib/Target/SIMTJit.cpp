@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Target/SIMTJit.h"
+#include "LLVMSupport.h"
 #include "attn/EmulationSIMT/Ops.h"
 #include "attn/Pipelines/SIMTPipeline.h"
 
@@ -13,10 +14,6 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
-#include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
 using namespace attn;
@@ -25,59 +22,12 @@ SIMTJit::SIMTJit(std::unique_ptr<llvm::orc::LLJIT> jit) : jit(std::move(jit)) {}
 SIMTJit::~SIMTJit() = default;
 
 static llvm::orc::JITTargetMachineBuilder targetMachine(unsigned optLevel) {
-  static const bool initialized = [] {
-    LLVMInitializeX86TargetInfo();
-    LLVMInitializeX86Target();
-    LLVMInitializeX86TargetMC();
-    LLVMInitializeX86AsmPrinter();
-    return true;
-  }();
-  (void)initialized;
-  llvm::orc::JITTargetMachineBuilder builder(
-      llvm::Triple("x86_64-unknown-linux-gnu"));
+  initializeX86Target();
+  llvm::orc::JITTargetMachineBuilder builder{llvm::Triple(kCPUTriple)};
   builder.setCPU("x86-64-v3");
   builder.setCodeGenOptLevel(
       *llvm::CodeGenOpt::getLevel(static_cast<int>(optLevel)));
   return builder;
-}
-
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
-                     unsigned optLevel) {
-  if (optLevel == 0)
-    return;
-  llvm::LoopAnalysisManager lam;
-  llvm::FunctionAnalysisManager fam;
-  llvm::CGSCCAnalysisManager cgam;
-  llvm::ModuleAnalysisManager mam;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(mam);
-  builder.registerCGSCCAnalyses(cgam);
-  builder.registerFunctionAnalyses(fam);
-  builder.registerLoopAnalyses(lam);
-  builder.crossRegisterProxies(lam, fam, cgam, mam);
-  builder
-      .buildPerModuleDefaultPipeline(optLevel == 1
-                                         ? llvm::OptimizationLevel::O1
-                                         : llvm::OptimizationLevel::O2)
-      .run(module, mam);
-}
-
-/// The emulator, and what of the C library the code may refer to.
-static llvm::Error defineSymbols(llvm::orc::LLJIT &jit) {
-  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
-      jit.getDataLayout().getGlobalPrefix());
-  if (!process)
-    return process.takeError();
-  jit.getMainJITDylib().addGenerator(std::move(*process));
-  llvm::orc::SymbolMap symbols;
-  size_t count = 0;
-  const attn_simt_symbol *list = attn_simt_symbols(&count);
-  for (size_t i = 0; i < count; ++i)
-    symbols[jit.mangleAndIntern(list[i].name)] = {
-        llvm::orc::ExecutorAddr::fromPtr(list[i].address),
-        llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
-  return jit.getMainJITDylib().define(
-      llvm::orc::absoluteSymbols(std::move(symbols)));
 }
 
 llvm::Expected<std::unique_ptr<SIMTJit>>
@@ -103,7 +53,10 @@ SIMTJit::create(mlir::ModuleOp module, const SIMTCompileOptions &options) {
     return machine.takeError();
   llvmModule->setTargetTriple((*machine)->getTargetTriple());
   llvmModule->setDataLayout((*machine)->createDataLayout());
-  optimize(*llvmModule, **machine, options.optLevel);
+  if (options.optLevel > 0)
+    optimize(*llvmModule, **machine,
+             options.optLevel == 1 ? llvm::OptimizationLevel::O1
+                                   : llvm::OptimizationLevel::O2);
 
   auto jit = llvm::orc::LLJITBuilder()
                  .setJITTargetMachineBuilder(std::move(builder))
@@ -111,7 +64,12 @@ SIMTJit::create(mlir::ModuleOp module, const SIMTCompileOptions &options) {
   if (!jit)
     return jit.takeError();
   std::unique_ptr<SIMTJit> result(new SIMTJit(std::move(*jit)));
-  if (llvm::Error error = defineSymbols(*result->jit))
+  llvm::SmallVector<std::pair<const char *, void *>> symbols;
+  size_t count = 0;
+  const attn_simt_symbol *list = attn_simt_symbols(&count);
+  for (const attn_simt_symbol &symbol : llvm::ArrayRef(list, count))
+    symbols.push_back({symbol.name, symbol.address});
+  if (llvm::Error error = defineSymbols(*result->jit, symbols))
     return error;
   if (llvm::Error error =
           result->jit->addIRModule({std::move(llvmModule), std::move(context)}))
