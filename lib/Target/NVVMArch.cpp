@@ -98,6 +98,11 @@ Occupancy attn::getOccupancy(const NVVMArch &arch,
   return occupancy;
 }
 
+int64_t attn::neededBytesInFlight(const NVVMArch &arch) {
+  bool hasStackedMemory = arch.capability == 90 || arch.capability == 100;
+  return (hasStackedMemory ? 48 : 16) * 1024;
+}
+
 llvm::StringRef attn::occupancyLimitName(OccupancyLimit limit) {
   switch (limit) {
   case OccupancyLimit::Threads:

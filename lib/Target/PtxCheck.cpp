@@ -87,11 +87,6 @@ llvm::SmallVector<PtxFunctionFacts> attn::readPtx(llvm::StringRef ptx) {
   return functions;
 }
 
-int64_t attn::neededBytesInFlight(const NVVMArch &arch) {
-  bool hasStackedMemory = arch.capability == 90 || arch.capability == 100;
-  return (hasStackedMemory ? 48 : 16) * 1024;
-}
-
 int64_t attn::bytesInFlight(const PtxFunctionFacts &facts, int64_t tileBytes,
                             int64_t ctasPerSM) {
   return ctasPerSM * (facts.pendingGroups + 1) * tileBytes;

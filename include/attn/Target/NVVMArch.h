@@ -65,6 +65,18 @@ struct Occupancy {
 /// Theoretical occupancy. `resources.threads` is 1 to 1024.
 Occupancy getOccupancy(const NVVMArch &arch, const CTAResources &resources);
 
+/// Bytes that must be on their way to an SM at least for full bandwidth, from
+/// NVIDIA's own tuning of streaming kernels (CCCL, cub/device/dispatch/tuning/
+/// tuning_transform.cuh): 16 KiB for A100, 48 for H200 (H100: 32). GPUs with
+/// GDDR (sm_86, 89, 120) have less bandwidth per SM than A100 and are held to
+/// its figure. A kernel that keeps less is at fault.
+int64_t neededBytesInFlight(const NVVMArch &arch);
+
+/// Bytes in flight on an SM that no GPU needs more of, which schedules aim at:
+/// an H200 moves 4.8 TB/s over 132 SMs, and its memory answers within 1.8 us
+/// under load (Little's law).
+inline constexpr int64_t kEnoughBytesInFlight = 64 << 10;
+
 /// `threads`, `CTAs`, `registers` or `shared memory`.
 llvm::StringRef occupancyLimitName(OccupancyLimit limit);
 

@@ -38,13 +38,6 @@ struct PtxFunctionFacts {
 /// The entry functions of PTX text, in order.
 llvm::SmallVector<PtxFunctionFacts> readPtx(llvm::StringRef ptx);
 
-/// Bytes that must be on their way to an SM for full bandwidth, from NVIDIA's
-/// own tuning of streaming kernels (CCCL, cub/device/dispatch/tuning/
-/// tuning_transform.cuh): 16 KiB for A100, 48 for H200 (H100: 32). GPUs with
-/// GDDR (sm_86, 89, 120) have less bandwidth per SM than A100 and are held to
-/// its figure.
-int64_t neededBytesInFlight(const NVVMArch &arch);
-
 /// What a decode kernel keeps on its way to an SM while it waits for a tile:
 /// the pending copies and the tile waited for, of all resident CTAs.
 int64_t bytesInFlight(const PtxFunctionFacts &facts, int64_t tileBytes,

@@ -84,4 +84,7 @@ TEST(PtxCheck, BytesInFlight) {
   EXPECT_EQ(bytesInFlight(facts, 32768, 2), 131072);
   EXPECT_GT(neededBytesInFlight(arch("sm_90")),
             neededBytesInFlight(arch("sm_80")));
+  // What schedules aim at satisfies the check.
+  for (const NVVMArch &each : nvvmArchs())
+    EXPECT_LE(neededBytesInFlight(each), kEnoughBytesInFlight) << each.name();
 }

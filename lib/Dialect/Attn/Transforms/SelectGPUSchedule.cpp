@@ -44,11 +44,6 @@ int residentCTAs(const NVVMArch &arch, const Shape &s, int64_t rows,
       .ctas;
 }
 
-/// Bytes in flight on an SM that no GPU needs more of: an H200 moves 4.8 TB/s
-/// over 132 SMs, and its memory answers within 1.8 us under load (Little's
-/// law).
-constexpr int64_t kEnoughInFlight = 64 << 10;
-
 /// A schedule and what speaks for it, in this order: bytes in flight, as far as
 /// they help; two CTAs on an SM, so that one computes while the other waits;
 /// two tiles under way, so that something is when one has come; large tiles, as
@@ -58,7 +53,7 @@ struct Candidate {
   int64_t inFlight = 0;
 
   auto merits() const {
-    return std::tuple(std::min(inFlight, kEnoughInFlight),
+    return std::tuple(std::min(inFlight, kEnoughBytesInFlight),
                       std::min<int64_t>(schedule.getCtasPerSm(), 2),
                       std::min<int64_t>(schedule.getStages(), 3),
                       schedule.getKvTile(), schedule.getCtasPerSm(), inFlight);
@@ -110,7 +105,7 @@ choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s, int64_t warps) {
       break;
     Candidate found = chooseTile(ctx, arch, s, rows, warps);
     if (found.schedule &&
-        2 * found.inFlight >= std::min(best.inFlight, kEnoughInFlight))
+        2 * found.inFlight >= std::min(best.inFlight, kEnoughBytesInFlight))
       best = found;
   }
   if (!best.schedule)
