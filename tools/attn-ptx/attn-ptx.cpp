@@ -14,9 +14,9 @@
 #include "attn/Target/PtxCheck.h"
 #include "attn_kernel_abi.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/IR/SymbolTable.h"
-#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
@@ -60,20 +60,7 @@ struct Options {
 
 static llvm::ExitOnError exitOnError;
 
-static mlir::OwningOpRef<mlir::ModuleOp> lower(mlir::ModuleOp module,
-                                               const NVVMArch &arch) {
-  mlir::OwningOpRef<mlir::ModuleOp> clone(module.clone());
-  GPUPipelineOptions pipeline;
-  pipeline.chip = arch.name();
-  mlir::PassManager pm(module.getContext());
-  buildGPUPipeline(pm, pipeline);
-  if (mlir::failed(pm.run(*clone)))
-    exitOnError(llvm::createStringError(
-        "the kernels could not be lowered for " + arch.name()));
-  return clone;
-}
-
-/// A decode kernel and what belongs to it, or one of its companions.
+/// A kernel of the image.
 struct KernelRow {
   std::string name;
   CTAResources cta;
@@ -81,27 +68,33 @@ struct KernelRow {
   int64_t meantCTAs = 0; ///< resident on an SM, by the schedule
 };
 
-static std::vector<KernelRow> readFacts(mlir::ModuleOp module) {
+/// Every kernel of the module, in its order.
+static std::vector<KernelRow> readKernels(mlir::ModuleOp module) {
   std::vector<KernelRow> rows;
-  module.walk([&](mlir::SymbolOpInterface op) {
-    auto facts = op->getAttrOfType<mlir::DictionaryAttr>(kGPUKernelAttrName);
+  for (auto function : module.getOps<mlir::LLVM::LLVMFuncOp>()) {
+    auto threads = function->getAttrOfType<mlir::DenseI32ArrayAttr>(
+        mlir::NVVM::NVVMDialect::getReqntidAttrName());
+    if (!threads)
+      continue;
+    KernelRow &row = rows.emplace_back();
+    row.name = function.getName().str();
+    row.cta.threads = threads[0];
+    auto facts =
+        function->getAttrOfType<mlir::DictionaryAttr>(kGPUKernelAttrName);
     if (!facts)
-      return;
+      continue;
     auto get = [&](llvm::StringRef fact) {
       return mlir::cast<mlir::IntegerAttr>(facts.get(fact)).getInt();
     };
     bool vInK = get("flags") & ATTN_KERNEL_V_IN_K;
-    KernelRow decode;
-    decode.name = op.getName().str();
-    decode.cta = {int(get("threads")), 0, int(get("shared_bytes"))};
-    decode.tileBytes =
+    row.cta.sharedBytes = static_cast<int>(get("shared_bytes"));
+    row.tileBytes =
         get("kv_tile") * (get("k_dim") + (vInK ? 0 : get("v_dim"))) * 2;
-    decode.meantCTAs = get("ctas_per_sm");
-    rows.push_back(decode);
-    rows.push_back(
-        {decode.name + "_combine", {int(get("combine_threads")), 0, 0}});
-    rows.push_back({decode.name + "_plan", {int(get("plan_threads")), 0, 0}});
-  });
+    row.meantCTAs = get("ctas_per_sm");
+  }
+  if (llvm::none_of(rows, [](const KernelRow &row) { return row.tileBytes; }))
+    exitOnError(llvm::createStringError(
+        "the module holds no kernel: no attn.attend over a cache"));
   return rows;
 }
 
@@ -209,12 +202,12 @@ int main(int argc, char **argv) {
                    std::chrono::steady_clock::now() - start)
             .count();
       };
-      mlir::OwningOpRef<mlir::ModuleOp> lowered = lower(*module, arch);
+      auto lowered = exitOnError(lowerToNVVM(*module, target));
       if (options.emit == "nvvm") {
         lowered->print(llvm::outs());
         continue;
       }
-      std::vector<KernelRow> kernels = readFacts(*lowered);
+      std::vector<KernelRow> kernels = readKernels(*lowered);
       double loweredAfter = elapsed();
       std::string ptx = exitOnError(compileToPTX(*lowered, arch));
       double ptxAfter = elapsed();
@@ -229,13 +222,16 @@ int main(int argc, char **argv) {
       }
       double done = elapsed();
       good &= printTable(arch, ptx, cubin.report, kernels);
-      if (options.times)
+      if (options.times) {
+        const KernelRow &decodeRow = *llvm::find_if(
+            kernels, [](const KernelRow &each) { return each.tileBytes > 0; });
         llvm::outs() << llvm::formatv(
             "{0} for {1}: {2:f0} ms (to NVVM {3:f0}, to PTX {4:f0}, ptxas "
             "{5:f0}{6})\n",
-            kernels.front().name, arch.name(), done, loweredAfter,
+            decodeRow.name, arch.name(), done, loweredAfter,
             ptxAfter - loweredAfter, done - ptxAfter,
             cubin.cached ? ", cached" : "");
+      }
     }
   }
   return good ? 0 : 1;
