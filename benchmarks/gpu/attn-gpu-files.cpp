@@ -27,7 +27,6 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
@@ -126,17 +125,11 @@ static json::Array writeKernels(mlir::ModuleOp module, const std::string &name,
                                 llvm::ArrayRef<NVVMArch> archs) {
   json::Array kernels;
   for (const NVVMArch &arch : archs) {
-    mlir::OwningOpRef<mlir::ModuleOp> clone(module.clone());
-    GPUPipelineOptions pipeline;
-    pipeline.chip = arch.name();
-    mlir::PassManager pm(module.getContext());
-    buildGPUPipeline(pm, pipeline);
-    if (mlir::failed(pm.run(*clone)))
-      exitOnError(llvm::createStringError(name + " could not be lowered"));
-    GPUKernels facts(*clone, arch.capability);
+    auto lowered = exitOnError(lowerToNVVM(module, arch.name()));
+    GPUKernels facts(*lowered, arch.capability);
     json::Object kernel = describe(facts.descs.front());
     std::string file = name + "." + arch.name() + ".image";
-    writeFile(file, compileImage(*clone, arch));
+    writeFile(file, compileImage(*lowered, arch));
     kernel["image"] = file;
     kernels.push_back(std::move(kernel));
   }
