@@ -35,6 +35,16 @@ static bool same(const Access &a, const Access &b) {
          a.atomic == b.atomic;
 }
 
+int32_t Shadow::newReads() {
+  if (freeReads.empty()) {
+    reads.emplace_back();
+    return static_cast<int32_t>(reads.size()) - 1;
+  }
+  int32_t index = freeReads.back();
+  freeReads.pop_back();
+  return index;
+}
+
 void Shadow::dropReads(Cell &cell) {
   cell.read = {};
   if (cell.more < 0)
@@ -54,15 +64,8 @@ void Shadow::addRead(Cell &cell, const Access &by, const Observer &observer) {
     cell.read = by;
     return;
   }
-  if (cell.more < 0) {
-    if (freeReads.empty()) {
-      cell.more = static_cast<int32_t>(reads.size());
-      reads.emplace_back();
-    } else {
-      cell.more = freeReads.back();
-      freeReads.pop_back();
-    }
-  }
+  if (cell.more < 0)
+    cell.more = newReads();
   std::vector<Access> &more = reads[cell.more];
   for (Access &old : more) {
     if (replaces(old)) {
@@ -115,15 +118,8 @@ void Shadow::split(Line &line) {
     cell = line.cell;
     if (line.cell.more < 0)
       continue;
-    std::vector<Access> copy = reads[line.cell.more];
-    if (freeReads.empty()) {
-      cell.more = static_cast<int32_t>(reads.size());
-      reads.push_back(std::move(copy));
-    } else {
-      cell.more = freeReads.back();
-      freeReads.pop_back();
-      reads[cell.more] = std::move(copy);
-    }
+    cell.more = newReads();
+    reads[cell.more] = reads[line.cell.more];
   }
   dropReads(line.cell);
 }

@@ -82,7 +82,6 @@ public:
     reset(bytes, initialized);
   }
   void reset(size_t bytes, bool initialized);
-  size_t size() const { return lines.size() * kLine; }
 
   /// Records an access of [offset, offset + bytes) and returns what is wrong
   /// with it; of several things of a kind, the first.
@@ -106,6 +105,8 @@ private:
   void accessCell(Cell &cell, size_t offset, bool write, const Access &by,
                   const Observer &observer, Conflict &conflict);
   void addRead(Cell &cell, const Access &by, const Observer &observer);
+  /// The index of an empty list in `reads`.
+  int32_t newReads();
   void dropReads(Cell &cell);
   void split(Line &line);
   void unite(Line &line);

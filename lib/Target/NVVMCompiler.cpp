@@ -212,7 +212,6 @@ attn::compileForNVVM(mlir::ModuleOp module, const NVVMCompileOptions &options) {
     if (!cubin)
       return cubin.takeError();
     part.report = cubin->report;
-    part.cached = cubin->cached;
     cubins.push_back(std::move(*cubin));
   }
   if (llvm::Error error = packImage(image, cubins, ptxas))

@@ -56,7 +56,6 @@ struct NVVMImage {
     NVVMArch arch;
     std::string ptx;
     PtxasReport report; ///< empty where there is no ptxas
-    bool cached = false;
     NVVMTimes times;
   };
   llvm::SmallVector<Part> parts; ///< as the options' architectures
