@@ -49,10 +49,6 @@ Value attn::cpu::emitQueryRow(Kernel &k, Value token, Value groupHead) {
   return e.ptr(base, e.mul(index, Emitter::bytes(k.element())));
 }
 
-int64_t attn::cpu::dtypeOf(Type element) {
-  return element.isBF16() ? ATTN_BF16 : element.isF16() ? ATTN_F16 : ATTN_F32;
-}
-
 namespace {
 
 class KernelLowering {
@@ -426,16 +422,11 @@ void KernelLowering::attachFacts(func::FuncOp func) {
                  int64_t value) {
     list.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
   };
-  int64_t flags = (op.getCausal() ? ATTN_KERNEL_CAUSAL : 0) |
-                  (op.getSinks() ? ATTN_KERNEL_SINKS : 0) |
-                  (k.cache.getVInK() ? ATTN_KERNEL_V_IN_K : 0) |
-                  (op.getScoreMod() ? ATTN_KERNEL_SCORE_MOD : 0) |
-                  (op.getWideOutput() ? ATTN_KERNEL_OUT_F32 : 0);
   bool own = k.cache.getLayout() == tile::CacheLayout::Own;
   SmallVector<NamedAttribute> list;
   set(list, "combine", op.getCombine());
   set(list, "dtype", dtypeOf(k.element()));
-  set(list, "flags", flags);
+  set(list, "flags", flagsOf(op));
   set(list, "k_dim", k.kDim());
   set(list, "kv_heads", k.cache.getHeads());
   set(list, "kv_tile", k.kvTile());

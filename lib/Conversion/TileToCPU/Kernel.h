@@ -9,6 +9,7 @@
 #define ATTN_LIB_CONVERSION_TILETOCPU_KERNEL_H
 
 #include "Emitter.h"
+#include "attn/Conversion/KernelFacts.h"
 #include "attn/Conversion/TileToCPU/RowBlocks.h"
 #include "attn/Dialect/Tile/IR/Tile.h"
 #include "llvm/ADT/DenseMap.h"
@@ -208,9 +209,6 @@ private:
 /// emitted.
 mlir::LogicalResult lowerKernel(tile::KernelOp op, bool bf16Convert);
 mlir::LogicalResult lowerProjection(tile::ProjectionOp op, bool bf16Convert);
-
-/// The `attn_dtype` of an element type.
-int64_t dtypeOf(Type element);
 
 } // namespace attn::cpu
 

@@ -8,6 +8,7 @@
 #include "Products.h"
 #include "TileStream.h"
 #include "Work.h"
+#include "attn/Conversion/KernelFacts.h"
 #include "attn/Conversion/TileToNVVM/TileToNVVM.h"
 
 #include <cstddef>
@@ -328,10 +329,6 @@ struct DecodeKernel {
 void attachFacts(LLVM::LLVMFuncOp func, Kernel &k, int64_t sharedBytes) {
   Builder b(func.getContext());
   tile::KernelOp op = k.op;
-  int64_t flags = (op.getCausal() ? ATTN_KERNEL_CAUSAL : 0) |
-                  (op.getSinks() ? ATTN_KERNEL_SINKS : 0) |
-                  (k.cache.getVInK() ? ATTN_KERNEL_V_IN_K : 0) |
-                  (op.getScoreMod() ? ATTN_KERNEL_SCORE_MOD : 0);
   int64_t heads = k.cache.getHeads();
   SmallVector<NamedAttribute> list;
   auto set = [&](StringRef name, int64_t value) {
@@ -340,8 +337,8 @@ void attachFacts(LLVM::LLVMFuncOp func, Kernel &k, int64_t sharedBytes) {
   set("combine_blocks", heads * llvm::divideCeil(k.rows(), kCombineRows));
   set("combine_threads", kCombineRows * kWarp);
   set("ctas_per_sm", k.schedule.getCtasPerSm());
-  set("dtype", k.element().isBF16() ? ATTN_BF16 : ATTN_F16);
-  set("flags", flags);
+  set("dtype", dtypeOf(k.element()));
+  set("flags", flagsOf(op));
   set("k_dim", k.cache.getK());
   set("kv_heads", heads);
   set("kv_tile", k.kvTile());
