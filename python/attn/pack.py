@@ -6,8 +6,12 @@ import json
 import os
 import threading
 
-import numpy
 import tvm_ffi
+
+try:
+    import numpy
+except ImportError:  # PyTorch's tensors do without
+    numpy = None
 
 
 class Pool:
@@ -34,6 +38,10 @@ class Pack:
             raise ValueError(f"{folder}: manifest schema "
                              f"{self.manifest['schema']} is not known")
         self.name = self.manifest["name"]
+        # Pairs of a model and a kind of layer.
+        self.layers = tuple((model["name"], kind["kind"])
+                            for model in self.manifest["models"]
+                            for kind in model["kinds"])
         self.path = os.path.join(folder, f"lib{self.name}_attn.so")
         module = tvm_ffi.load_module(self.path)
         self.functions = {name: module[name] for name in (
@@ -41,21 +49,19 @@ class Pack:
             "merge_workspace_size", "num_kernels", "pool_create",
             "pool_destroy")}
 
-    def layer(self, model=None, kind=None, pool=None):
-        """The layers of one kind of a model; both may be left out where there
+    def find(self, model=None, kind=None):
+        """The one pair of `layers` that matches; both may be left out where there
         is one."""
-        found = [Layer(self, entry, kind_entry, pool)
-                 for entry in self.manifest["models"]
-                 for kind_entry in entry["kinds"]
-                 if model in (None, entry["name"])
-                 and kind in (None, kind_entry["kind"])]
+        found = [pair for pair in self.layers
+                 if model in (None, pair[0]) and kind in (None, pair[1])]
         if len(found) != 1:
-            have = [f"{entry['name']}/{kind_entry['kind']}"
-                    for entry in self.manifest["models"]
-                    for kind_entry in entry["kinds"]]
-            raise KeyError(f"{len(found)} kinds of layer match "
-                           f"{model}/{kind}; the pack has {', '.join(have)}")
+            raise KeyError(f"{len(found)} kinds of layer match {model}/{kind}; the "
+                           f"pack has {', '.join(map('/'.join, self.layers))}")
         return found[0]
+
+    def layer(self, model=None, kind=None, pool=None):
+        """The layers that `find` finds."""
+        return Layer(self, *self.find(model, kind), pool)
 
 
 class Layer:
@@ -65,12 +71,15 @@ class Layer:
         if pool is not None and pool.pack is not pack:
             raise ValueError("the pool belongs to another pack")
         self.pack = pack
-        self.model, self.kind = model["name"], kind["kind"]
-        self.max_context = model["max_context"]
+        self.model, self.kind = model, kind
+        entry = next(entry for entry in pack.manifest["models"]
+                     if entry["name"] == model)
+        kernel = next(of["kernel"] for of in entry["kinds"] if of["kind"] == kind)
+        self.max_context = entry["max_context"]
         self.max_batch = pack.manifest["capacities"]["max_batch"]
         self.pool = pool
-        self.facts = next(kernel for kernel in pack.manifest["kernels"]
-                          if kernel["name"] == kind["kernel"] + "_q1")
+        self.facts = next(facts for facts in pack.manifest["kernels"]
+                          if facts["name"] == kernel + "_q1")
         self._local = threading.local()  # calls release the GIL
 
     def decode(self, q, k, v=None, seq_lens=None, block_table=None, *,
@@ -122,15 +131,21 @@ class Layer:
 
     def _reserve(self, size):
         """`size` bytes at a multiple of 64; kept for this thread's next call."""
-        workspace = getattr(self._local, "workspace", None)
-        if workspace is None or workspace.size < size + 64:
-            workspace = self._local.workspace = numpy.empty(size + 64, numpy.uint8)
-        start = -workspace.ctypes.data % 64
+        workspace, start = getattr(self._local, "workspace", (None, 0))
+        if workspace is None or len(workspace) < start + size:
+            if numpy is not None:
+                workspace = numpy.empty(size + 64, numpy.uint8)
+                start = -workspace.ctypes.data % 64
+            else:
+                import torch
+                workspace = torch.empty(size + 64, dtype=torch.uint8, device="cpu")
+                start = -workspace.data_ptr() % 64
+            self._local.workspace = workspace, start
         return workspace[start:start + size]
 
 
 def _empty(like, shape, dtype):
-    if isinstance(like, numpy.ndarray):
+    if numpy is not None and isinstance(like, numpy.ndarray):
         return numpy.empty(shape, dtype)
     import torch
     return torch.empty(shape, device=like.device,

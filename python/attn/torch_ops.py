@@ -16,15 +16,18 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor
 
+from ._ops import add_op_namespace_prefix
 from .pack import Pack, Pool
 
 _packs = {}
 _layers = {}
 
 
-def load(folder, name=None, threads=1):
-    """Makes a pack known to the operators, by its own name or another."""
-    pack = Pack(folder)
+def load(pack, name=None, threads=1):
+    """Makes a pack, or the one in a folder, known to the operators, by its own
+    name or another."""
+    if not isinstance(pack, Pack):
+        pack = Pack(pack)
     name = name or pack.name
     _packs[name] = (pack, Pool(pack, threads) if threads > 1 else None)
     for key in [key for key in _layers if key[0] == name]:
@@ -42,7 +45,7 @@ def _layer(pack, model, kind):
     return _layers[key]
 
 
-@torch.library.custom_op("attn::decode", mutates_args=())
+@torch.library.custom_op(add_op_namespace_prefix("decode"), mutates_args=())
 def decode(q: Tensor, k: Tensor, v: Optional[Tensor], seq_lens: Tensor,
            block_table: Tensor, sinks: Optional[Tensor], pack: str, model: str,
            kind: str) -> Tuple[Tensor, Tensor]:
@@ -57,7 +60,7 @@ def _(q, k, v, seq_lens, block_table, sinks, pack, model, kind):
             q.new_empty(q.shape[:3], dtype=torch.float32))
 
 
-@torch.library.custom_op("attn::append", mutates_args={"k", "v"})
+@torch.library.custom_op(add_op_namespace_prefix("append"), mutates_args={"k", "v"})
 def append(k_new: Tensor, v_new: Optional[Tensor], slot_mapping: Tensor,
            k: Tensor, v: Optional[Tensor], pack: str, model: str,
            kind: str) -> None:

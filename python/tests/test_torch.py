@@ -3,6 +3,7 @@
 """Packs as PyTorch operators; skipped where PyTorch is not installed."""
 
 import unittest
+from unittest import mock
 
 import numpy
 
@@ -13,7 +14,7 @@ try:
 except ImportError as error:
     raise unittest.SkipTest(f"PyTorch does not import: {error}")
 
-from attn import torch_ops
+from attn import pack, torch_ops
 
 
 class TorchTest(unittest.TestCase):
@@ -42,6 +43,13 @@ class TorchTest(unittest.TestCase):
         out, lse = torch.ops.attn.decode(*self.arguments())
         self.check(out)
         self.assertEqual(lse.shape, (2, 1, 32))
+
+    def test_without_numpy(self):
+        with mock.patch.object(pack, "numpy", None):
+            torch_ops.load(make_pack("llama-3.1-8b"), "again")
+            out, _ = torch.ops.attn.decode(*self.arguments()[:6], "again",
+                                           "llama_3_1_8b", "full")
+        self.check(out)
 
     def test_opcheck(self):
         """Schema, fake tensors, and tracing with dynamic shapes."""
