@@ -5,8 +5,9 @@
 
   run_tests.py BUILD [--jobs N] [--timeout SECONDS] [--filter TEXT] [--no-lit]
 
-Every program in BUILD/bin/unit runs, each GoogleTest one split over the jobs;
-then the lit suites. Only what fails is printed in full. The last line is
+Every program in BUILD/bin/unit runs, each GoogleTest one split over the jobs, and
+python/tests in the environment that scripts/python-env makes; then the lit suites.
+Only what fails is printed in full, and why Python's tests are skipped. The last line is
 `N passed, N failed`, with `, N skipped` where tests were. Exit status 0 only if
 something ran and nothing failed.
 """
@@ -91,13 +92,47 @@ def run_unit(path, shard, shards, timeout):
     return name, counts, output, time.monotonic() - start
 
 
-def run_units(folder, jobs, timeout, wanted):
+def run_python(build, timeout):
+    """Runs python/tests with the attnc of the build."""
+    start = time.monotonic()
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    python = os.path.join(os.path.abspath(build), "python", "bin", "python")
+    name = "python/tests"
+    if not os.path.exists(python):
+        say(f"  {name}: skipped: {python} is not there, which scripts/python-env makes")
+        return name, Counter(skipped=1), "", 0
+    tools = os.path.join(os.path.abspath(build), "bin")
+    status, output = run(
+        [python, "-m", "unittest", "discover", "-v", "-s",
+         os.path.join(root, "python", "tests")], timeout,
+        dict(os.environ, PYTHONPATH=os.path.join(root, "python"),
+             PATH=tools + os.pathsep + os.environ["PATH"]))
+    found = re.search(r"^Ran (\d+) tests?", output, re.M)
+    counts = Counter({what: int(number) for what, number in
+                      re.findall(r"(failures|errors|skipped)=(\d+)", output)})
+    counts["failed"] = counts.pop("failures", 0) + counts.pop("errors", 0)
+    if found:
+        counts["passed"] = max(
+            0, int(found.group(1)) - counts["failed"] - counts["skipped"])
+    if status != 0 and not counts["failed"]:
+        counts["failed"] += 1
+        output += f"\n{name}: " + (f"stopped after {timeout} s" if status is None
+                                   else f"exit status {status}")
+    for reason, times in Counter(re.findall(r"skipped ['\"](.*)['\"]$", output,
+                                            re.M)).items():
+        say(f"  {name}: {times} skipped: {reason}")
+    return name, counts, output, time.monotonic() - start
+
+
+def run_units(build, jobs, timeout, wanted):
     total = Counter()
-    if not os.path.isdir(folder):
-        return total
+    folder = os.path.join(build, "bin", "unit")
     with ThreadPoolExecutor(jobs) as pool:
         tasks = []
-        for path in unit_programs(folder):
+        if (os.path.exists(os.path.join(build, "bin", "attnc"))
+                and wanted in "python/tests"):
+            tasks.append(pool.submit(run_python, build, timeout))
+        for path in unit_programs(folder) if os.path.isdir(folder) else ():
             if wanted not in path:
                 continue
             shards = jobs if uses_googletest(path) else 1
@@ -163,8 +198,7 @@ def main():
     options = parser.parse_args()
 
     say("Unit tests:")
-    total = run_units(os.path.join(options.build, "bin", "unit"), options.jobs,
-                      options.timeout, options.filter)
+    total = run_units(options.build, options.jobs, options.timeout, options.filter)
     if not options.no_lit:
         say("The lit suites:")
         total.update(run_lit(options.build, options.jobs, options.timeout,
