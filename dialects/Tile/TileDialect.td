@@ -100,12 +100,16 @@ def Tile_ScheduleAttr : Tile_Attr<"Schedule", "schedule"> {
     - `prefetch_heads`: the distance in KV heads, where a head's rows are strided
       (a row-major cache with several heads) and no number of bytes leads
       anywhere;
+    - `prefetch_spread`: keys ahead are fetched a few lines at a time between the
+      products of q·K, and not a token's after another's before them (FMA engines
+      only);
     - `exp2_degree`: degree of the exp2 polynomial (3 would do for weights that
       are rounded to bf16; their sum, the log-sum-exp, wants 4, and f32 6).
 
     Constraints: (S1) vector is 8 or 16; (S2) kv_tile is a positive multiple of
     16, and of 32 for amx and dpbf16; (S3) prefetch and prefetch_heads are not negative;
-    (S4) exp2_degree is 3 to 7; (S5) amx and dpbf16 need vector = 16.
+    (S4) exp2_degree is 3 to 7; (S5) amx and dpbf16 need vector = 16; (S6) amx does
+    not spread prefetches.
 
     ```mlir
     #tile.schedule<engine = fma, vector = 8, kv_tile = 64, prefetch = 0, exp2_degree = 6>
@@ -115,7 +119,8 @@ def Tile_ScheduleAttr : Tile_Attr<"Schedule", "schedule"> {
   let parameters = (ins EnumParameter<Tile_Engine>:$engine, "int64_t":$vector,
                         "int64_t":$kv_tile, "int64_t":$prefetch,
                         "int64_t":$exp2_degree,
-                        DefaultValuedParameter<"int64_t", "2">:$prefetch_heads);
+                        DefaultValuedParameter<"int64_t", "2">:$prefetch_heads,
+                        DefaultValuedParameter<"bool", "false">:$prefetch_spread);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

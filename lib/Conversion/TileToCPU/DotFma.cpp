@@ -90,10 +90,33 @@ void attn::cpu::fmaPackQuery(Kernel &k, Value packed) {
   });
 }
 
+namespace {
+
+/// Lines of K that are fetched ahead while as many tokens are multiplied.
+struct KeysAhead {
+  Value row; ///< the first token's; null: nothing is fetched
+  Value stride;
+  int64_t tokens = 0, lines = 0;
+  bool far = false;
+
+  int64_t count() const { return row ? tokens * lines : 0; }
+  /// Fetches `number` lines from `first` on, a token's after another's.
+  void fetch(Emitter &e, Value first, int64_t number) const {
+    for (int64_t i = 0; i < number; ++i) {
+      Value at = e.add(first, i), token = e.divU(at, e.i64(lines));
+      Value line = e.sub(at, e.mul(token, lines));
+      e.prefetch(e.ptr(e.ptr(row, e.mul(token, stride)), e.mul(line, 64)), far);
+    }
+  }
+};
+
+} // namespace
+
 /// Scores of one block of rows against the `tokens` tokens at `key`: one
 /// vector, lane = token * height + row.
 static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
-                      ArrayRef<Value> keys, int64_t height) {
+                      ArrayRef<Value> keys, int64_t height,
+                      const KeysAhead &ahead) {
   Emitter &e = k.e;
   int64_t es = Emitter::bytes(k.element());
   int64_t tokens = keys.size();
@@ -154,6 +177,12 @@ static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
     }
     return next;
   };
+  // Lines to fetch before turn `i` of `turns` turns.
+  auto share = [&](int64_t i, int64_t turns) {
+    return k.schedule.getPrefetchSpread() ? ahead.count() * i / turns
+           : i                            ? ahead.count()
+                                          : 0;
+  };
   SmallVector<Value> acc(tokens * height, e.zeros(accType));
   int64_t queryStep = layout.step * (layout.dot ? 2 : 4);
   // Short rows are unrolled; long ones (MLA) loop, some loads a turn. So do
@@ -165,9 +194,16 @@ static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
                      : layout.steps % 3 == 0 ? 3
                      : layout.steps % 2 == 0 ? 2
                                              : 1;
+    int64_t turns = layout.steps / unroll, each = share(1, turns);
+    // Turns of a loop are alike: what they cannot share evenly comes first.
+    bool even = each * turns == ahead.count();
+    if (!even)
+      ahead.fetch(e, e.i64(0), ahead.count());
     acc = SmallVector<Value>(
         e.loop(layout.steps, unroll, acc, [&](Value i, ValueRange carried) {
           SmallVector<Value> next(carried);
+          if (even)
+            ahead.fetch(e, e.mul(e.divU(i, e.i64(unroll)), each), each);
           for (int64_t u = 0; u < unroll; ++u) {
             Value at = e.add(i, u);
             next =
@@ -176,9 +212,12 @@ static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
           return next;
         }));
   } else {
-    for (int64_t i = 0; i < layout.steps; ++i)
+    for (int64_t i = 0; i < layout.steps; ++i) {
+      int64_t first = share(i, layout.steps);
+      ahead.fetch(e, e.i64(first), share(i + 1, layout.steps) - first);
       acc = step(e.i64(layout.firstElement(i, k.kDim()) * es),
                  e.i64(i * queryStep), acc);
+    }
   }
   return e.sumLanes(acc);
 }
@@ -187,7 +226,7 @@ void attn::cpu::fmaDot(Kernel &k, Value packedQuery, const View &key,
                        const Buffer &scores) {
   Emitter &e = k.e;
   QueryLayout layout(k);
-  int64_t width = k.kDim() * Emitter::bytes(k.element());
+  int64_t lines = llvm::divideCeil(k.kDim() * Emitter::bytes(k.element()), 64);
   e.loop(k.kvTile(), kGroup, [&](Value first) {
     Value group = key.group(e, first), ahead = key.ahead(e, first);
     // A block of query rows and a group of keys stay in L1 together.
@@ -201,13 +240,14 @@ void attn::cpu::fmaDot(Kernel &k, Value packedQuery, const View &key,
         Value target = e.ptr(scores.base, e.mul(start, k.kvTile() * 4));
         e.loop(kGroup, tokens, [&](Value within) {
           SmallVector<Value> keys;
-          for (int64_t j = 0; j < tokens; ++j) {
-            Value row = e.mul(e.add(within, j), key.stride);
-            keys.push_back(e.ptr(group, row));
-            for (int64_t line = 0; fetch && line < width; line += 64)
-              e.prefetch(e.ptr(e.ptr(ahead, row), line), key.farAhead);
-          }
-          Value sums = dotBlock(k, layout, query, keys, segment.height);
+          for (int64_t j = 0; j < tokens; ++j)
+            keys.push_back(e.ptr(group, e.mul(e.add(within, j), key.stride)));
+          KeysAhead keysAhead;
+          if (fetch)
+            keysAhead = {e.ptr(ahead, e.mul(within, key.stride)), key.stride,
+                         tokens, lines, key.farAhead};
+          Value sums =
+              dotBlock(k, layout, query, keys, segment.height, keysAhead);
           Value t = e.add(first, within);
           e.store(sums, e.ptr(target, e.mul(t, segment.height * 4)), 4);
         });

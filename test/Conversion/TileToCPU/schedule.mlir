@@ -103,3 +103,79 @@ tile.kernel @two_kernels_b attributes {group = 1 : i64, q_len = 1 : i64,
   tile.store_partial %r#1, %r#0 : !tile.tile<1x64xf32>, !tile.tile<1x1xf32>
   tile.store %r#1, %r#0 : !tile.tile<1x64xf32>, !tile.tile<1x1xf32>
 }
+
+// -----
+
+// Two lines of each of four tokens stand before their products, or two lines before
+// each of the four steps of these.
+
+// CHECK-LABEL: func.func @burst
+// CHECK-NOT:   vector.fma
+// CHECK:       intr.prefetch
+// CHECK-NOT:   vector.fma
+// CHECK:       intr.prefetch
+// CHECK-NOT:   vector.fma
+// CHECK:       intr.prefetch
+// CHECK-NOT:   vector.fma
+// CHECK:       intr.prefetch
+// CHECK-NOT:   vector.fma
+// CHECK:       intr.prefetch
+// CHECK-NOT:   vector.fma
+// CHECK:       intr.prefetch
+// CHECK-NOT:   vector.fma
+// CHECK:       intr.prefetch
+// CHECK-NOT:   vector.fma
+// CHECK:       intr.prefetch
+// CHECK:       vector.fma
+tile.kernel @burst attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = f16, layout = row, v_in_k = false>,
+    schedule = #tile.schedule<engine = fma, vector = 16, kv_tile = 16, prefetch = 0, exp2_degree = 5, prefetch_heads = 1>} {
+  %q = tile.query : !tile.tile<4x64xf16>
+  %m0 = tile.constant -1.0e30 : !tile.tile<4x1xf32>
+  %a0 = tile.constant 0.0 : !tile.tile<4x64xf32>
+  %r:2 = tile.stream (%k, %v) : (!tile.tile<16x64xf16>, !tile.tile<16x64xf16>)
+      iter(%m = %m0, %a = %a0) : (!tile.tile<4x1xf32>, !tile.tile<4x64xf32>) {
+    %s = tile.dot %q, %k : (!tile.tile<4x64xf16>, !tile.tile<16x64xf16>) -> !tile.tile<4x16xf32>
+    %p, %m1 = tile.map(%s) reductions [#tile.reduction<max>] : (!tile.tile<4x16xf32>) -> (!tile.tile<4x16xf32>, !tile.tile<4x1xf32>) {
+    ^bb0(%x: f32):
+      %y = arith.addf %x, %x : f32
+      tile.yield %y, %y : f32, f32
+    }
+    %a1 = tile.dot_acc %p, %v, %a, %m1 : (!tile.tile<4x16xf32>, !tile.tile<16x64xf16>, !tile.tile<4x64xf32>, !tile.tile<4x1xf32>) -> !tile.tile<4x64xf32>
+    tile.yield %m1, %a1 : !tile.tile<4x1xf32>, !tile.tile<4x64xf32>
+  }
+  tile.store_partial %r#1, %r#0 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+  tile.store %r#1, %r#0 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+}
+
+// -----
+
+// CHECK-LABEL:    func.func @spread
+// CHECK-COUNT-2:  intr.prefetch
+// CHECK-COUNT-16: vector.fma
+// CHECK-COUNT-2:  intr.prefetch
+// CHECK-COUNT-16: vector.fma
+// CHECK-COUNT-2:  intr.prefetch
+// CHECK-COUNT-16: vector.fma
+// CHECK-COUNT-2:  intr.prefetch
+// CHECK-COUNT-16: vector.fma
+tile.kernel @spread attributes {group = 4 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 2, k = 64, v = 64, element = f16, layout = row, v_in_k = false>,
+    schedule = #tile.schedule<engine = fma, vector = 16, kv_tile = 16, prefetch = 0, exp2_degree = 5, prefetch_heads = 1, prefetch_spread = true>} {
+  %q = tile.query : !tile.tile<4x64xf16>
+  %m0 = tile.constant -1.0e30 : !tile.tile<4x1xf32>
+  %a0 = tile.constant 0.0 : !tile.tile<4x64xf32>
+  %r:2 = tile.stream (%k, %v) : (!tile.tile<16x64xf16>, !tile.tile<16x64xf16>)
+      iter(%m = %m0, %a = %a0) : (!tile.tile<4x1xf32>, !tile.tile<4x64xf32>) {
+    %s = tile.dot %q, %k : (!tile.tile<4x64xf16>, !tile.tile<16x64xf16>) -> !tile.tile<4x16xf32>
+    %p, %m1 = tile.map(%s) reductions [#tile.reduction<max>] : (!tile.tile<4x16xf32>) -> (!tile.tile<4x16xf32>, !tile.tile<4x1xf32>) {
+    ^bb0(%x: f32):
+      %y = arith.addf %x, %x : f32
+      tile.yield %y, %y : f32, f32
+    }
+    %a1 = tile.dot_acc %p, %v, %a, %m1 : (!tile.tile<4x16xf32>, !tile.tile<16x64xf16>, !tile.tile<4x64xf32>, !tile.tile<4x1xf32>) -> !tile.tile<4x64xf32>
+    tile.yield %m1, %a1 : !tile.tile<4x1xf32>, !tile.tile<4x64xf32>
+  }
+  tile.store_partial %r#1, %r#0 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+  tile.store %r#1, %r#0 : !tile.tile<4x64xf32>, !tile.tile<4x1xf32>
+}

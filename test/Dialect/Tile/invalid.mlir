@@ -81,6 +81,11 @@ func.func private @s5_dpbf16() attributes {a = #tile.schedule<engine = dpbf16, v
 
 // -----
 
+// expected-error @+1 {{engine amx does not spread prefetches}}
+func.func private @s6() attributes {a = #tile.schedule<engine = amx, vector = 16, kv_tile = 64, prefetch = 0, exp2_degree = 6, prefetch_spread = true>}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // #tile.gpu_schedule
 //===----------------------------------------------------------------------===//

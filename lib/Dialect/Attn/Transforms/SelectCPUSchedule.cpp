@@ -57,10 +57,12 @@ int64_t chooseTile(const Problem &p, tile::Engine engine, int64_t vector) {
   // 512-wide accumulator, which lives in L2.
   if (p.latent)
     return engine == tile::Engine::Amx ? 256 : 64;
-  // Fewer pages open at a time: 2 % less cold with one thread, 5 % with two.
-  // f16 did not gain; AVX2 was tuned on another machine.
+  // Fewer pages open at a time: 2 % less cold with one thread, 5 % with two, 3
+  // to 6 % with one row. Groups in f16 did not gain; AVX2 was tuned on another
+  // machine.
   if (p.strided())
-    return engine == tile::Engine::Fma && vector == 16 && p.element.isBF16()
+    return engine == tile::Engine::Fma && vector == 16 &&
+                   (p.element.isBF16() || p.rows == 1)
                ? 16
                : 32;
   // K and V of one head for 64 tokens are 32 KiB and stay in L1. In our own
@@ -82,9 +84,13 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
   // Latent rows follow each other: the hardware's prefetcher walks them, and
   // software prefetches only queue before its requests.
   int64_t prefetch = p.latent ? 0 : 2048;
+  // A burst of requests fills the core's line-fill buffers, and what the
+  // products wait for stands behind them. bf16, whose loads cover whole lines,
+  // fares better with it nevertheless; AVX2 was tuned on another machine.
+  bool spread = p.strided() && vector == 16 && !p.element.isBF16();
   return tile::ScheduleAttr::get(ctx, engine, vector,
                                  chooseTile(p, engine, vector), prefetch,
-                                 degree, /*prefetch_heads=*/1);
+                                 degree, /*prefetch_heads=*/1, spread);
 }
 
 /// What a projection with weights `[H, K, N]` runs on.

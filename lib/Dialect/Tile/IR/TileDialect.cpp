@@ -65,7 +65,8 @@ LogicalResult CacheAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    Engine engine, int64_t vector,
                                    int64_t kvTile, int64_t prefetch,
-                                   int64_t exp2Degree, int64_t prefetchHeads) {
+                                   int64_t exp2Degree, int64_t prefetchHeads,
+                                   bool prefetchSpread) {
   if (vector != 8 && vector != 16) // S1
     return emitError() << "vector must be 8 or 16, got " << vector;
   int64_t step = engine == Engine::Fma ? 16 : 32;
@@ -79,6 +80,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (engine != Engine::Fma && vector != 16) // S5
     return emitError() << "engine " << stringifyEngine(engine)
                        << " needs vector = 16";
+  if (engine == Engine::Amx && prefetchSpread) // S6
+    return emitError() << "engine amx does not spread prefetches";
   return success();
 }
 
