@@ -6,10 +6,13 @@
   bench_table.py class                     the machine class of this host
   bench_table.py cases CLASS               attn-bench arguments, one run a line
   bench_table.py merge OUT FILE...         joins arrays of records
+  bench_table.py typical OUT FILE          of each run's records the one whose
+                                           time is the median of the rounds
   bench_table.py verdict CLASS FILE        the table of figures against goals
 """
 
 import json
+import statistics
 import sys
 from dataclasses import dataclass
 from typing import Callable, Optional
@@ -65,13 +68,24 @@ class Goal:
     aim: float
 
 
+def run_of(record):
+    return tuple(record[key] for key in ("shape", "dtype", "layout", "context",
+                                         "mode", "threads"))
+
+
+def by_run(records):
+    """The records of each run, a list of one a round."""
+    runs = {}
+    for record in records:
+        runs.setdefault(run_of(record), []).append(record)
+    return runs
+
+
 class Records:
-    """Finds the record of a run."""
+    """Finds the record of a run in one round."""
 
     def __init__(self, records):
-        self.by_run = {
-            (r["shape"], r["dtype"], r["layout"], r["context"], r["mode"],
-             r["threads"]): r for r in records}
+        self.by_run = {run_of(r): r for r in records}
 
     def get(self, case, mode, threads):
         return self.by_run.get((case.shape, case.dtype, case.layout,
@@ -117,6 +131,10 @@ class Metric:
 
     def text(self, value):
         return f"{100 * value:.1f}%" if self.percent else f"{value:.2f}x"
+
+    def span(self, values):
+        """The least and the greatest."""
+        return f"{self.text(min(values))} {self.text(max(values))}"
 
 
 METRICS = {
@@ -204,6 +222,17 @@ def merge(out, files):
         file.write("\n")
 
 
+def typical(out, path):
+    """Writes of each run the record whose time is the (upper) median."""
+    with open(path) as file:
+        runs = by_run(json.load(file))
+    records = [sorted(run, key=lambda r: r["median_us"])[len(run) // 2]
+               for run in runs.values()]
+    with open(out, "w") as file:
+        json.dump(records, file, indent=1)
+        file.write("\n")
+
+
 def judge(metric, goal, value):
     if value is None:
         return "not measured"
@@ -217,29 +246,46 @@ def judge(metric, goal, value):
 
 
 def verdict(name, path):
-    """Prints the table; returns whether every figure is what it must be."""
+    """Prints the table; returns whether every figure is what it must be. A
+    figure is the median of the rounds' figures, each of one round's runs."""
     with open(path) as file:
-        records = Records(json.load(file))
-    rows = [("case", "mode", "thr", "metric", "value", "must", "aim", "us",
-             "ceiling GB/s", "peak GFLOP/s", "verdict")]
+        runs = by_run(json.load(file))
+    count = max(map(len, runs.values()))
+    rounds = [Records(run[i] for run in runs.values() if i < len(run))
+              for i in range(count)]
+    rows = [("case", "mode", "thr", "metric", "value", "of rounds", "must",
+             "aim", "us", "ceiling GB/s", "peak GFLOP/s", "verdict")]
     fine = True
     for goal in goals_of(name):
         metric = METRICS[goal.metric]
-        value = metric.value(records, goal)
-        r = records.get(goal.case, goal.mode, goal.threads)
+        values, used = [], []
+        disturbed = 0
+        for records in rounds:
+            value = metric.value(records, goal)
+            r = records.get(goal.case, goal.mode, goal.threads)
+            one = records.get(goal.case, goal.mode, 1)
+            if value is None:
+                continue
+            values.append(value)
+            used.append(r)
+            disturbed += any(x and x["disturbed"] for x in (r, one))
+        value = statistics.median(values) if values else None
         judged = judge(metric, goal, value)
-        one = records.get(goal.case, goal.mode, 1)
-        if r and r["emulated"]:
+        if used and used[0]["emulated"]:
             judged = "emulated"
-        elif any(x and x["disturbed"] for x in (r, one)):
+        elif 2 * disturbed > len(used):
             judged = "disturbed: run again"
         fine &= judged in ("aim", "must")
+
+        def middle(key, digits):
+            return (f"{statistics.median(r[key] for r in used):.{digits}f}"
+                    if used else "-")
         rows.append((str(goal.case), goal.mode, str(goal.threads), metric.title,
                      "-" if value is None else metric.text(value),
+                     metric.span(values) if len(values) > 1 else "-",
                      metric.text(goal.must), metric.text(goal.aim),
-                     f"{r['median_us']:.0f}" if r else "-",
-                     f"{r['ceiling_gbps']:.1f}" if r else "-",
-                     f"{r['peak_gflops']:.0f}" if r else "-", judged))
+                     middle("median_us", 0), middle("ceiling_gbps", 1),
+                     middle("peak_gflops", 0), judged))
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         print("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip())
@@ -256,6 +302,8 @@ def main(arguments):
         print_cases(rest[0])
     elif command == "merge" and len(rest) >= 2:
         merge(rest[0], rest[1:])
+    elif command == "typical" and len(rest) == 2:
+        typical(*rest)
     elif command == "verdict" and len(rest) == 2:
         return 0 if verdict(*rest) else 1
     else:
