@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 
+NO_COMPILER = "attnc is neither in this package nor on the PATH"
+
 
 def find_compiler():
     """Path of attnc: this package's, or the one on the PATH; None if there is
@@ -20,7 +22,7 @@ def compile(inputs, folder, **options):
     Raises RuntimeError with what attnc has to say."""
     compiler = find_compiler()
     if compiler is None:
-        raise RuntimeError("attnc is neither in this package nor on the PATH")
+        raise RuntimeError(NO_COMPILER)
     command = [compiler, *map(str, inputs), "-o", str(folder), "--quiet"]
     command += [f"--{name.replace('_', '-')}={value}"
                 for name, value in options.items()]
