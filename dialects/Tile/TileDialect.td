@@ -200,4 +200,32 @@ def Tile_ProjectionScheduleAttr : Tile_Attr<"ProjectionSchedule", "projection_sc
   let genVerifyDecl = 1;
 }
 
+def Tile_GPUProjectionScheduleAttr : Tile_Attr<"GPUProjectionSchedule", "gpu_projection_schedule"> {
+  let summary = "How a GPU runs a projection";
+  let description = [{
+    A CTA keeps some columns of one head's weights, all of their rows, in shared
+    memory, and all input rows pass by.
+
+    - `warps`: warps of a CTA, which share its columns;
+    - `rows`: input rows multiplied at a time; the last 16 or fewer of a call are
+      multiplied as 16;
+    - `columns`: columns of the weights of a CTA;
+    - `stages`: groups in which the weights come; the product begins with the
+      first while the others are on their way;
+    - `ctas_per_sm`: CTAs that are meant to be resident on an SM.
+
+    Constraints: (P1) warps is 1 to 16; (P2) rows is 16, 32, 48 or 64; (P3)
+    columns is a positive multiple of 16 * warps; (P4) stages is 1 to 8; (P5)
+    ctas_per_sm is positive.
+
+    ```mlir
+    #tile.gpu_projection_schedule<warps = 4, rows = 64, columns = 64, stages = 4, ctas_per_sm = 4>
+    ```
+  }];
+  let parameters = (ins "int64_t":$warps, "int64_t":$rows, "int64_t":$columns,
+                        "int64_t":$stages, "int64_t":$ctas_per_sm);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif // TILE_DIALECT_TD

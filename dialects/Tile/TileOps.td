@@ -384,10 +384,12 @@ def Tile_ProjectionOp : Tile_Op<"projection", [Symbol]> {
     rows. Rows and strides are run-time values; a work item has some rows of
     some heads. The kernel has no body, since nothing but the product happens.
     With `wide_input` the input is f32, as a kernel with `wide_output` leaves it;
-    engine amx multiplies it as the sum of two numbers of 16 bits.
+    engine amx and GPUs multiply it as the sum of two numbers of 16 bits.
+    `schedule` (for a CPU) or `gpu_schedule` is written by a select pass.
 
     Constraints: (Y1) heads, k and n are positive; (Y2) element is bf16, f16 or
-    f32; (Y3) engine amx multiplies bf16 only, k and n multiples of 32.
+    f32; (Y3) engine amx multiplies bf16 only, k and n multiples of 32; (Y4) the
+    columns of a GPU's CTA divide n, its stages are at most k / 16.
 
     Example (test/Conversion/TileToCPU/projection.mlir):
     ```mlir
@@ -399,6 +401,7 @@ def Tile_ProjectionOp : Tile_Op<"projection", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$k,
       I64Attr:$n, TypeAttr:$element,
       OptionalAttr<Tile_ProjectionScheduleAttr>:$schedule,
+      OptionalAttr<Tile_GPUProjectionScheduleAttr>:$gpu_schedule,
       UnitAttr:$wide_input);
   let assemblyFormat = "$sym_name attr-dict";
   let hasVerifier = 1;

@@ -100,7 +100,7 @@ CudaSession::create(mlir::ModuleOp module, llvm::StringRef chip) {
   if (!lowered)
     return lowered.takeError();
   session->kernels = std::make_unique<GPUKernels>(**lowered, arch->capability);
-  if (session->kernels->descs.empty())
+  if (session->kernels->empty())
     return llvm::createStringError(kNoGPUKernel);
   NVVMCompileOptions compile;
   compile.archs = {*arch};
@@ -111,10 +111,7 @@ CudaSession::create(mlir::ModuleOp module, llvm::StringRef chip) {
   session->seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
-  for (attn_gpu_kernel_desc &desc : session->kernels->descs) {
-    desc.image = session->code.bytes.data();
-    desc.image_bytes = session->code.bytes.size();
-  }
+  session->kernels->setImage(session->code.bytes);
   session->table = session->kernels->table();
   if (llvm::Error error = toError(attn_library_from_gpu_table(
           &session->table, &launcher, &session->library)))

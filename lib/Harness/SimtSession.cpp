@@ -16,22 +16,35 @@
 using namespace attn;
 using namespace attn::harness;
 
+/// Null where there is no function of the name.
+void *SimtSession::find(const std::string &name) const {
+  auto entry = jit->lookup(name);
+  if (entry)
+    return const_cast<attn_simt_kernel *>(*entry);
+  llvm::consumeError(entry.takeError());
+  return nullptr;
+}
+
+attn_status SimtSession::loadProjection(void *context,
+                                        const attn_gpu_project_desc *projection,
+                                        attn_gpu_functions *functions) {
+  *functions = {};
+  functions->project =
+      static_cast<SimtSession *>(context)->find(projection->name);
+  return functions->project ? ATTN_OK : ATTN_ERROR_LIBRARY_SYMBOL;
+}
+
 attn_status SimtSession::load(void *context, const attn_gpu_kernel_desc *kernel,
                               attn_gpu_functions *functions) {
   auto *session = static_cast<SimtSession *>(context);
-  auto find = [&](const std::string &name) -> void * {
-    auto entry = session->jit->lookup(name);
-    if (entry)
-      return const_cast<attn_simt_kernel *>(*entry);
-    llvm::consumeError(entry.takeError());
-    return nullptr;
-  };
+  auto find = [&](const std::string &name) { return session->find(name); };
   *functions = {nullptr,
                 find(kernel->plan),
                 find(kernel->decode),
                 find(kernel->combine),
                 find(std::string(kernel->decode) + ATTN_GPU_MERGE_SUFFIX),
-                find(std::string(kernel->decode) + ATTN_GPU_APPEND_SUFFIX)};
+                find(std::string(kernel->decode) + ATTN_GPU_APPEND_SUFFIX),
+                nullptr};
   bool all = functions->plan && functions->decode && functions->combine &&
              functions->merge && functions->append;
   return all ? ATTN_OK : ATTN_ERROR_LIBRARY_SYMBOL;
@@ -55,6 +68,20 @@ attn_status SimtSession::launch(void *context, void *function,
   return report.ok() ? ATTN_OK : ATTN_ERROR_CUDA;
 }
 
+llvm::Error SimtSession::project(const attn_gpu_project &call) {
+  const attn_gpu_project_desc &desc = projection();
+  attn_gpu_launch shape = {
+      {uint32_t(desc.column_blocks), uint32_t(desc.heads), 1},
+      uint32_t(desc.threads),
+      uint32_t(desc.shared_bytes),
+      0};
+  attn_gpu_args args = {};
+  args.project = call;
+  return run([&] {
+    return launch(this, find(desc.name), &shape, /*stream=*/nullptr, &args);
+  });
+}
+
 void SimtSession::useMemory(std::unique_ptr<simt::Memory> buffers) {
   memory = std::move(buffers);
 }
@@ -71,6 +98,15 @@ void SimtSession::registerBuffers(const attn_decode_params &params) {
                 simt::Memory::ReadWrite, /*initialized=*/false);
 }
 
+/// As many as make three parts of the first kernel's work.
+static int64_t chooseSms(const GPUKernels &kernels) {
+  if (kernels.descs.empty())
+    return 1;
+  const attn_gpu_kernel_desc &first = kernels.descs.front();
+  return llvm::divideCeil(3 * int64_t(first.kv_heads) * first.row_blocks,
+                          first.ctas_per_sm);
+}
+
 llvm::Expected<std::unique_ptr<SimtSession>>
 SimtSession::create(mlir::ModuleOp module, const SimtOptions &options) {
   std::unique_ptr<SimtSession> session(new SimtSession);
@@ -83,7 +119,7 @@ SimtSession::create(mlir::ModuleOp module, const SimtOptions &options) {
     return lowered.takeError();
   mlir::OwningOpRef<mlir::ModuleOp> &clone = *lowered;
   session->kernels = std::make_unique<GPUKernels>(*clone, arch->capability);
-  if (session->kernels->descs.empty())
+  if (session->kernels->empty())
     return llvm::createStringError(kNoGPUKernel);
   session->table = session->kernels->table();
   auto jit = SIMTJit::create(*clone);
@@ -96,14 +132,13 @@ SimtSession::create(mlir::ModuleOp module, const SimtOptions &options) {
   attn_gpu_launcher launcher = {};
   launcher.struct_size = sizeof(launcher);
   launcher.arch = arch->capability;
-  const attn_gpu_kernel_desc &first = session->kernels->descs.front();
   launcher.sms = options.sms;
   if (!launcher.sms)
-    launcher.sms = llvm::divideCeil(
-        3 * int64_t(first.kv_heads) * first.row_blocks, first.ctas_per_sm);
+    launcher.sms = chooseSms(*session->kernels);
   launcher.context = session.get();
   launcher.load = load;
   launcher.launch = launch;
+  launcher.load_projection = loadProjection;
   launcher.unload = [](void *, const attn_gpu_functions *) {};
   if (llvm::Error error = toError(attn_library_from_gpu_table(
           &session->table, &launcher, &session->library)))
@@ -112,6 +147,65 @@ SimtSession::create(mlir::ModuleOp module, const SimtOptions &options) {
 }
 
 SimtSession::~SimtSession() { attn_library_close(library); }
+
+/// Tells the emulator of one tensor of 16-bit elements.
+static void addTensor(simt::Memory &memory, const void *base, int64_t row,
+                      std::initializer_list<std::pair<int64_t, int64_t>> dims,
+                      const char *name, simt::Memory::Access access) {
+  int64_t elements = row;
+  for (auto [extent, stride] : dims)
+    elements += (extent - 1) * stride;
+  memory.add(base, elements * 2, name, access);
+}
+
+llvm::Error SimtSession::decode(attn_mla_params params,
+                                attn_decode_params attention) {
+  attention.device = ATTN_DEVICE_CUDA;
+  attention.pool = nullptr;
+  params.decode = &attention;
+  uint64_t needed = 0;
+  if (llvm::Error error =
+          toError(attn_mla_workspace_size(library, &params, &needed)))
+    return error;
+  if (workspace.size() < needed)
+    workspace = bench::Buffer(needed);
+  params.workspace = workspace.data();
+  params.workspace_bytes = needed;
+  // The attention's own query and output lie in the workspace.
+  attn_decode_params inner = attention;
+  inner.q = inner.out = nullptr;
+  inner.workspace = params.workspace;
+  inner.workspace_bytes = needed;
+  registerBuffers(inner);
+  const attn_decode_params &d = attention;
+  int64_t rope = d.k_dim - d.v_dim, perHead = int64_t(d.v_dim) * d.q_heads;
+  // Rows of q_nope and q_rope may be parts of the same rows.
+  const char *query = static_cast<const char *>(params.q_nope);
+  int64_t width = params.nope;
+  if (params.q_rope == query + width * 2)
+    width += rope;
+  else if (rope)
+    addTensor(*memory, params.q_rope, rope,
+              {{d.batch, params.q_rope_stride_batch},
+               {d.q_len, params.q_rope_stride_token},
+               {d.q_heads, params.q_rope_stride_head}},
+              "q_rope", simt::Memory::ReadOnly);
+  addTensor(*memory, query, width,
+            {{d.batch, params.q_nope_stride_batch},
+             {d.q_len, params.q_nope_stride_token},
+             {d.q_heads, params.q_nope_stride_head}},
+            "q_nope", simt::Memory::ReadOnly);
+  addTensor(*memory, params.w_uk, perHead * params.nope, {}, "w_uk",
+            simt::Memory::ReadOnly);
+  addTensor(*memory, params.w_uv, perHead * params.v, {}, "w_uv",
+            simt::Memory::ReadOnly);
+  addTensor(*memory, params.out, params.v,
+            {{d.batch, params.out_stride_batch},
+             {d.q_len, params.out_stride_token},
+             {d.q_heads, params.out_stride_head}},
+            "out", simt::Memory::ReadWrite);
+  return run([&] { return attn_mla_decode(library, &params); });
+}
 
 llvm::Error SimtSession::decode(attn_decode_params params) {
   params.device = ATTN_DEVICE_CUDA;

@@ -104,19 +104,31 @@ attn::pack::tableOrder(llvm::ArrayRef<Compiled> compiled) {
   return kernels;
 }
 
-std::vector<attn_gpu_kernel_desc>
-attn::pack::gpuTableOrder(llvm::ArrayRef<Compiled> compiled) {
-  std::vector<attn_gpu_kernel_desc> kernels;
+/// What `list` has of each unit for a GPU, and where its code is.
+template <typename Desc>
+static std::vector<Desc> withImages(llvm::ArrayRef<Compiled> compiled,
+                                    std::vector<Desc> GPUKernels::*list) {
+  std::vector<Desc> all;
   for (const Compiled &unit : compiled) {
     if (!unit.gpu)
       continue;
-    for (attn_gpu_kernel_desc desc : unit.gpu->descs) {
+    for (Desc desc : (*unit.gpu).*list) {
       desc.image = unit.image.bytes.data();
       desc.image_bytes = unit.image.bytes.size();
-      kernels.push_back(desc);
+      all.push_back(desc);
     }
   }
-  return kernels;
+  return all;
+}
+
+std::vector<attn_gpu_kernel_desc>
+attn::pack::gpuTableOrder(llvm::ArrayRef<Compiled> compiled) {
+  return withImages(compiled, &GPUKernels::descs);
+}
+
+std::vector<attn_gpu_project_desc>
+attn::pack::gpuProjectionOrder(llvm::ArrayRef<Compiled> compiled) {
+  return withImages(compiled, &GPUKernels::projections);
 }
 
 llvm::Expected<Archive>
@@ -136,7 +148,8 @@ attn::pack::makeArchive(const Plan &plan, llvm::ArrayRef<Compiled> compiled) {
   if (!table)
     return table.takeError();
   members.push_back({"table.o", std::move(*table)});
-  auto gpuTable = compileGPUKernelTable(gpuTableOrder(compiled));
+  auto gpuTable = compileGPUKernelTable(gpuTableOrder(compiled),
+                                        gpuProjectionOrder(compiled));
   if (!gpuTable)
     return gpuTable.takeError();
   members.push_back({"gpu_table.o", std::move(*gpuTable)});

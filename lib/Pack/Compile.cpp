@@ -51,9 +51,8 @@ static llvm::Error compileGPU(mlir::ModuleOp module, Compiled &result) {
     return llvm::createStringError("the kernels could not be lowered");
   result.gpu =
       std::make_unique<GPUKernels>(module, result.target.arch->capability);
-  if (result.gpu->descs.empty())
-    return llvm::createStringError("the module holds no kernel: no attn.attend "
-                                   "over a cache");
+  if (result.gpu->empty())
+    return llvm::createStringError(kNoGPUKernel);
   return compileImage(module, result);
 }
 
@@ -106,10 +105,14 @@ static llvm::Error checkNames(llvm::ArrayRef<Compiled> compiled) {
     for (const CPUKernel &kernel : unit.cpu.kernels)
       if (llvm::Error error = add(unit, kernel.name))
         return error;
-    if (unit.gpu)
-      for (const attn_gpu_kernel_desc &kernel : unit.gpu->descs)
-        if (llvm::Error error = add(unit, kernel.name))
-          return error;
+    if (!unit.gpu)
+      continue;
+    for (const attn_gpu_kernel_desc &kernel : unit.gpu->descs)
+      if (llvm::Error error = add(unit, kernel.name))
+        return error;
+    for (const attn_gpu_project_desc &projection : unit.gpu->projections)
+      if (llvm::Error error = add(unit, projection.name))
+        return error;
   }
   return llvm::Error::success();
 }

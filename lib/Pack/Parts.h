@@ -66,6 +66,8 @@ File makeManifest(const Plan &plan, const Options &options,
 std::vector<CPUKernel> tableOrder(llvm::ArrayRef<Compiled> compiled);
 std::vector<attn_gpu_kernel_desc>
 gpuTableOrder(llvm::ArrayRef<Compiled> compiled);
+std::vector<attn_gpu_project_desc>
+gpuProjectionOrder(llvm::ArrayRef<Compiled> compiled);
 
 } // namespace attn::pack
 

@@ -11,50 +11,95 @@
 
 using namespace attn;
 
+namespace {
+/// The facts of a function.
+struct Facts {
+  mlir::DictionaryAttr facts;
+
+  int64_t integer(llvm::StringRef fact) const {
+    return mlir::cast<mlir::IntegerAttr>(facts.get(fact)).getInt();
+  }
+  int32_t small(llvm::StringRef fact) const {
+    return static_cast<int32_t>(integer(fact));
+  }
+  float number(llvm::StringRef fact) const {
+    return mlir::cast<mlir::FloatAttr>(facts.get(fact))
+        .getValue()
+        .convertToFloat();
+  }
+};
+} // namespace
+
+static attn_gpu_kernel_desc readKernel(const Facts &facts, int arch) {
+  attn_gpu_kernel_desc desc = {};
+  desc.struct_size = sizeof(desc);
+  desc.flags = static_cast<uint32_t>(facts.integer("flags"));
+  desc.arch = arch;
+  desc.dtype = facts.small("dtype");
+  desc.layout = ATTN_LAYOUT_ROW;
+  desc.q_heads = facts.small("q_heads");
+  desc.kv_heads = facts.small("kv_heads");
+  desc.k_dim = facts.small("k_dim");
+  desc.v_dim = facts.small("v_dim");
+  desc.q_len = facts.small("q_len");
+  desc.kv_tile = facts.small("kv_tile");
+  desc.window = facts.integer("window");
+  desc.scale = facts.number("scale");
+  desc.softcap = facts.number("softcap");
+  desc.threads = facts.small("threads");
+  desc.shared_bytes = facts.small("shared_bytes");
+  desc.row_blocks = facts.small("row_blocks");
+  desc.ctas_per_sm = facts.small("ctas_per_sm");
+  desc.plan_threads = facts.small("plan_threads");
+  desc.combine_threads = facts.small("combine_threads");
+  desc.combine_blocks = facts.small("combine_blocks");
+  return desc;
+}
+
+static attn_gpu_project_desc readProjection(const Facts &facts, int arch) {
+  attn_gpu_project_desc desc = {};
+  desc.struct_size = sizeof(desc);
+  desc.arch = arch;
+  desc.dtype = facts.small("dtype");
+  desc.in_dtype = facts.small("in_dtype");
+  desc.heads = facts.small("heads");
+  desc.k_dim = facts.small("k_dim");
+  desc.n_dim = facts.small("n_dim");
+  desc.threads = facts.small("threads");
+  desc.shared_bytes = facts.small("shared_bytes");
+  desc.column_blocks = facts.small("column_blocks");
+  return desc;
+}
+
 GPUKernels::GPUKernels(mlir::ModuleOp module, int arch) {
   module.walk([&](mlir::SymbolOpInterface op) {
-    auto facts = op->getAttrOfType<mlir::DictionaryAttr>(kGPUKernelAttrName);
-    if (!facts)
-      return;
     auto name = [&](const char *suffix) {
       return names.emplace_back((op.getName() + suffix).str()).c_str();
     };
-    auto integer = [&](llvm::StringRef fact) {
-      return mlir::cast<mlir::IntegerAttr>(facts.get(fact)).getInt();
-    };
-    auto small = [&](llvm::StringRef fact) {
-      return static_cast<int32_t>(integer(fact));
-    };
-    auto number = [&](llvm::StringRef fact) {
-      return mlir::cast<mlir::FloatAttr>(facts.get(fact))
-          .getValue()
-          .convertToFloat();
-    };
-    attn_gpu_kernel_desc desc = {};
-    desc.struct_size = sizeof(desc);
-    desc.flags = static_cast<uint32_t>(integer("flags"));
-    desc.name = desc.decode = name("");
-    desc.plan = name("_plan");
-    desc.combine = name("_combine");
-    desc.arch = arch;
-    desc.dtype = small("dtype");
-    desc.layout = ATTN_LAYOUT_ROW;
-    desc.q_heads = small("q_heads");
-    desc.kv_heads = small("kv_heads");
-    desc.k_dim = small("k_dim");
-    desc.v_dim = small("v_dim");
-    desc.q_len = small("q_len");
-    desc.kv_tile = small("kv_tile");
-    desc.window = integer("window");
-    desc.scale = number("scale");
-    desc.softcap = number("softcap");
-    desc.threads = small("threads");
-    desc.shared_bytes = small("shared_bytes");
-    desc.row_blocks = small("row_blocks");
-    desc.ctas_per_sm = small("ctas_per_sm");
-    desc.plan_threads = small("plan_threads");
-    desc.combine_threads = small("combine_threads");
-    desc.combine_blocks = small("combine_blocks");
-    descs.push_back(desc);
+    if (auto facts =
+            op->getAttrOfType<mlir::DictionaryAttr>(kGPUKernelAttrName)) {
+      attn_gpu_kernel_desc desc = readKernel({facts}, arch);
+      desc.name = desc.decode = name("");
+      desc.plan = name("_plan");
+      desc.combine = name("_combine");
+      descs.push_back(desc);
+    }
+    if (auto facts =
+            op->getAttrOfType<mlir::DictionaryAttr>(kGPUProjectionAttrName)) {
+      attn_gpu_project_desc desc = readProjection({facts}, arch);
+      desc.name = name("");
+      projections.push_back(desc);
+    }
   });
+}
+
+void GPUKernels::setImage(llvm::StringRef bytes) {
+  auto set = [&](auto &list) {
+    for (auto &desc : list) {
+      desc.image = bytes.data();
+      desc.image_bytes = bytes.size();
+    }
+  };
+  set(descs);
+  set(projections);
 }

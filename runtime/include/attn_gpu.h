@@ -6,8 +6,9 @@
 |*===----------------------------------------------------------------------===*
 |*
 |* Libraries of GPU kernels, and the launchers that run them. A library made
-|* here serves attn_query_support, attn_select_kernel, attn_decode, attn_merge
-|* and their workspace sizes, and attn_append, with device = ATTN_DEVICE_CUDA:
+|* here serves attn_query_support, attn_select_kernel, attn_decode, attn_merge,
+|* attn_mla_decode and their workspace sizes, attn_append and attn_project, with
+|* device = ATTN_DEVICE_CUDA:
 |*
 |*   attn_gpu_launcher cuda;
 |*   attn_cuda_launcher(&cuda);       the GPU of the current CUDA context
@@ -18,18 +19,22 @@
 |*   attn_decode(lib, &p);            three launches; returns at once
 |*
 |* What differs from a call on the CPU:
-|* - attn_decode makes three launches, attn_merge and attn_append one each, and
-|*   nothing else: no allocation, no synchronisation and no read of device
+|* - attn_decode makes three launches, attn_mla_decode five, attn_merge,
+|*   attn_append and attn_project one each, and nothing else: no allocation, no
+synchronisation and no read of device
 |*   memory, so they can be captured in a CUDA graph. The grids of attn_decode
-|*   and its workspace depend on capacities; lengths are read when the kernels
+|*   and attn_mla_decode, and their workspaces, depend on capacities; lengths
+are read when the kernels
 |*   run, so a graph captured at one length is right and balanced at any other.
 |* - Device memory cannot be inspected. That tensors, lengths, block ids and
 |*   slots are device memory, and that lengths lie in [0, max_seq_len], and ids
 |*   and slots in the pool, is the caller's promise; ATTN_ERROR_SEQ_LEN_*,
 |*   BLOCK_INDEX, INDPTR, LAST_PAGE_LEN and SLOT are not returned. What the host
 |*   can see (capacities, strides, alignment, sizes) is checked as for the CPU.
-|* - Rows of attn_decode's q, k, v and out, and of attn_append's k_src, v_src, k
-|*   and v, begin at multiples of 16 bytes (ATTN_ERROR_MISALIGNED).
+|* - Rows of attn_decode's q, k, v and out, of attn_mla_decode's q_nope, q_rope
+|*   and out, of attn_append's k_src, v_src, k and v, and of attn_project's in
+|*   and out begin at multiples of 16 bytes, as do all weights
+|*   (ATTN_ERROR_MISALIGNED).
 |* - Lengths come from seq_lens and indices are int32 (ATTN_ERROR_UNSUPPORTED
 |*   otherwise). `isa` and `pool` are not looked at.
 |* - attn_merge needs no workspace, and merges at most 2^30 states (parts times
@@ -38,6 +43,11 @@
 |*   whose loaded kernels has a cache of its dtype, layout, kv_heads and widths.
 |*   Any negative slot is skipped; of two tokens with one slot either stays, or
 |*   parts of both.
+|* - attn_project needs attn_project_params::lib (ATTN_ERROR_NULL_POINTER), one
+|*   of whose projections is of its dtype, heads and widths
+|*   (ATTN_ERROR_UNSUPPORTED), and weights that are [heads, in_dim, out_dim] in
+|*   one piece (ATTN_ERROR_STRIDE). It multiplies fewer than 2^31 rows, as does
+|*   attn_mla_decode (ATTN_ERROR_SHAPE).
 |* - An image may lack the functions of attn_merge and attn_append, which are
 |*   ATTN_ERROR_UNSUPPORTED then.
 |* - The workspace may not be shared by calls that can overlap. It needs no
@@ -59,11 +69,13 @@ extern "C" {
     this plus attn_gpu_kernel_desc::arch. */
 #define ATTN_ISA_GPU (1 << 20)
 
-/** What one attn_gpu_kernel_desc becomes when it is loaded. */
+/** What one attn_gpu_kernel_desc or attn_gpu_project_desc becomes when it is
+    loaded. */
 typedef struct attn_gpu_functions {
   void *module;
   void *plan, *decode, *combine;
   void *merge, *append; /**< null: the image has none */
+  void *project;        /**< of a projection, which has nothing else */
 } attn_gpu_functions;
 
 /** Shape of one launch. */
@@ -93,6 +105,10 @@ typedef struct attn_gpu_launcher {
                         const attn_gpu_launch *shape, void *stream,
                         const attn_gpu_args *args);
   void (*unload)(void *context, const attn_gpu_functions *functions);
+  /** As `load`. */
+  attn_status (*load_projection)(void *context,
+                                 const attn_gpu_project_desc *projection,
+                                 attn_gpu_functions *functions);
 } attn_gpu_launcher;
 
 /** The launcher of the CUDA context that is current on this thread, and has to
@@ -102,9 +118,9 @@ typedef struct attn_gpu_launcher {
     Errors: NULL_POINTER, NO_DRIVER, CUDA. */
 ATTN_API attn_status attn_cuda_launcher(attn_gpu_launcher *launcher);
 
-/** Loads the kernels of a table, which must outlive the library, for the
-    launcher's GPU; no call of attn_decode loads anything. Kernels of one name
-    differ in `arch` and schedule alone: of them the one of the highest arch
+/** Loads the kernels and projections of a table, which must outlive the
+   library, for the launcher's GPU; no other call loads anything. Kernels of one
+   name differ in `arch` and schedule alone: of them the one of the highest arch
     that the GPU can run is loaded. Close the library
     with attn_library_close, while its CUDA context is alive.
     Errors: NULL_POINTER, STRUCT_SIZE, LIBRARY_{ABI,TABLE}, OUT_OF_MEMORY and

@@ -31,6 +31,11 @@
 |* Neither waits by itself for the launch before it. What they do not need of
 |* attn_gpu_args is zero.
 |*
+|* A projection is a function of its own, with the same parameter, of which it
+|* reads `project` alone:
+|*
+|*   p         <<<(column_blocks, heads), threads, shared_bytes>>>
+|*
 |* Split-KV. A unit of work is one KV tile of one request (or, in the
 |* batch-invariant mode, a chunk of `split_tiles` tiles). The units of all
 |* requests stand in one row, T[r] being the number before request r, and every
@@ -52,7 +57,7 @@
 extern "C" {
 #endif
 
-#define ATTN_GPU_ABI_VERSION 2
+#define ATTN_GPU_ABI_VERSION 3
 
 /** What follows the decode function's name in the names of these two. */
 #define ATTN_GPU_MERGE_SUFFIX "_merge"
@@ -71,6 +76,18 @@ typedef struct attn_gpu_append {
                                     negative: skip */
 } attn_gpu_append;
 
+/** A projection: `tensors.out` of all `batch * tokens` rows, which fit an
+    int32. Rows of in, out and tail begin at multiples of 16 bytes. */
+typedef struct attn_gpu_project {
+  attn_project_args tensors; /**< as for the CPU */
+  int64_t batch, tokens;
+  /** [batch, tokens, heads, tail_dim] of the output's type, copied behind each
+      row of the output; null: nothing is. `tail_dim` is a multiple of 8. */
+  const void *tail;
+  int64_t tail_stride_batch, tail_stride_token, tail_stride_head;
+  int64_t tail_dim;
+} attn_gpu_project;
+
 /** The parameter of all kernels; pointers are device pointers. */
 typedef struct attn_gpu_args {
   attn_kernel_args tensors; /**< as for the CPU; partial_out and partial_lse
@@ -86,12 +103,13 @@ typedef struct attn_gpu_args {
       [0] per_part; [1] the number of units; [2 .. 2 + batch] T;
       [3 + max_batch ..] for each part, the request its first unit is of. */
   int32_t *plan;
-  int64_t batch;          /**< requests of this call, <= max_batch */
-  int64_t max_batch;      /**< capacity */
-  int64_t parts;          /**< parts that the units are dealt to */
-  int64_t split_tiles;    /**< 0: balanced; else tiles per chunk, the
-                               batch-invariant mode */
-  attn_gpu_append append; /**< of the append kernel */
+  int64_t batch;            /**< requests of this call, <= max_batch */
+  int64_t max_batch;        /**< capacity */
+  int64_t parts;            /**< parts that the units are dealt to */
+  int64_t split_tiles;      /**< 0: balanced; else tiles per chunk, the
+                                 batch-invariant mode */
+  attn_gpu_append append;   /**< of the append kernel */
+  attn_gpu_project project; /**< of a projection */
 } attn_gpu_args;
 
 /** int32 elements of attn_gpu_args::plan. */
@@ -138,11 +156,31 @@ typedef struct attn_gpu_kernel_desc {
   uint64_t image_bytes;
 } attn_gpu_kernel_desc;
 
+/** Compile-time facts of one projection on one GPU architecture. */
+typedef struct attn_gpu_project_desc {
+  uint32_t struct_size; /**< sizeof(attn_gpu_project_desc) */
+  uint32_t reserved;    /**< 0 */
+  const char *name;     /**< also of the function in `image` */
+  int32_t arch;         /**< as a kernel's */
+  int32_t dtype;        /**< attn_dtype of weight and output; sums are f32 */
+  int32_t in_dtype;     /**< attn_dtype of the input: dtype, or f32 */
+  int32_t heads, k_dim, n_dim;
+  int32_t threads;       /**< a CTA */
+  int32_t shared_bytes;  /**< dynamic shared memory */
+  int32_t column_blocks; /**< grid x */
+  int32_t reserved_2;    /**< 0 */
+  const void *image;     /**< as a kernel's */
+  uint64_t image_bytes;
+} attn_gpu_project_desc;
+
 /** What a pack or a JIT session hands the runtime. */
 typedef struct attn_gpu_kernel_table {
   uint32_t abi_version; /**< ATTN_GPU_ABI_VERSION */
   uint32_t num_kernels;
   const attn_gpu_kernel_desc *kernels;
+  const attn_gpu_project_desc *projections; /**< null if num_projections is 0 */
+  uint32_t num_projections;
+  uint32_t reserved; /**< 0 */
 } attn_gpu_kernel_table;
 
 /** Parts that fill a GPU once: grid x of the decode kernel. */

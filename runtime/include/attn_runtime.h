@@ -209,7 +209,8 @@ ATTN_API attn_status attn_library_kernel_json(const attn_library *lib,
 /** Number of projection kernels; 0 for null. */
 ATTN_API uint32_t attn_library_num_projections(const attn_library *lib);
 
-/** Facts of one projection kernel; null if there is no such kernel. */
+/** Facts of one projection kernel; null if there is no such kernel. One of a
+    GPU has no function, and isa ATTN_ISA_GPU + arch (attn_gpu.h). */
 ATTN_API const attn_project_desc *
 attn_library_projection(const attn_library *lib, uint32_t index);
 
@@ -518,9 +519,9 @@ ATTN_API attn_status attn_merge(const attn_library *lib,
     both with stride_head (nope + v) * rank; W_UK from its start with stride_in
     rank and stride_out 1, W_UV from row nope with stride_in 1 and stride_out
     rank.
-    It is part of the runtime, for any shape, and runs on the CPU alone. Where
-    the shape is compiled into a pack, attn_mla_decode runs both products by
-    generated kernels. Zero-initialise, set struct_size, then fill. */
+    On the CPU it is part of the runtime, for any shape; on a GPU it runs a
+    projection of a library (attn_gpu.h). attn_mla_decode runs both products by
+    generated kernels on either. Zero-initialise, set struct_size, then fill. */
 typedef struct attn_project_params {
   uint32_t struct_size; /**< sizeof(attn_project_params) */
   uint32_t flags;       /**< 0 */
@@ -538,20 +539,24 @@ typedef struct attn_project_params {
   int64_t out_stride_row, out_stride_head;
   attn_pool *pool; /**< null: the calling thread alone */
   void *stream;    /**< as in decode */
+
+  /* Since ABI version 2. */
+  /** On a GPU: whose projection to run, not null. Not looked at on the CPU. */
+  const attn_library *lib;
 } attn_project_params;
 
 /** Computes out. The order of additions depends on the level, the shape and the
     strides of weight alone. Errors: NULL_POINTER, STRUCT_SIZE, ENUM, FLAGS,
-    SHAPE, MISALIGNED, STRIDE, DEVICE, UNSUPPORTED, CPU_FEATURE (below AVX2 +
-    FMA + F16C, or below `isa`). */
+    SHAPE, MISALIGNED, STRIDE, DEVICE, CPU_FEATURE (below AVX2 + FMA + F16C, or
+    below `isa`); on a GPU no CPU_FEATURE, but UNSUPPORTED and CUDA. */
 ATTN_API attn_status attn_project(const attn_project_params *params);
 
 /*===--- Latent attention -------------------------------------------------===*/
 
 /** MLA's absorbed attention from the query to the output in one call on one
-    pool: q_nope W_UK, attention over the latent cache, and the result times
-    W_UV, by the kernels of a pack that attn.attend with `form = absorbed` was
-    compiled to. Zero-initialise, set struct_size, then fill. */
+    pool or stream: q_nope W_UK, attention over the latent cache, and the result
+   times W_UV, by the kernels of a pack that attn.attend with `form = absorbed`
+   was compiled to. Zero-initialise, set struct_size, then fill. */
 typedef struct attn_mla_params {
   uint32_t struct_size; /**< sizeof(attn_mla_params) */
   uint32_t flags;       /**< 0 */

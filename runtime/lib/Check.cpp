@@ -105,12 +105,6 @@ attn_status attn::runtime::checkDevice(int32_t device, const void *stream) {
   return ATTN_OK;
 }
 
-attn_status attn::runtime::checkIsCpu(const char *function, int32_t device) {
-  if (device != ATTN_DEVICE_CPU)
-    return fail(ATTN_ERROR_UNSUPPORTED, "%s runs on the CPU alone", function);
-  return ATTN_OK;
-}
-
 attn_status attn::runtime::checkFlags(uint32_t flags, uint32_t known) {
   if (flags & ~known)
     return fail(ATTN_ERROR_FLAGS, "flags 0x%x are unknown here",

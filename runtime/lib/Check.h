@@ -45,8 +45,6 @@ attn_status checkLayout(int32_t layout);
 attn_status checkIsa(int32_t isa);
 /// A known device, and a stream only where there are streams.
 attn_status checkDevice(int32_t device, const void *stream);
-/// The device is the CPU; for what has no kernel for others.
-attn_status checkIsCpu(const char *function, int32_t device);
 attn_status checkFlags(uint32_t flags, uint32_t known);
 attn_status checkHeads(int32_t qHeads, int32_t kvHeads);
 

@@ -5,11 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Mla.h"
+
 #include "Check.h"
 #include "Decode.h"
 #include "Library.h"
 #include "Validate.h"
 #include "attn_layout.h"
+#include "gpu/GpuProject.h"
 
 #include <algorithm>
 #include <cinttypes>
@@ -55,37 +58,36 @@ struct MlaJob {
 
 } // namespace
 
-/// The projection of the best level that fits, or null.
-static const attn_project_desc *findProjection(const attn_library *lib,
-                                               const attn_decode_params &p,
-                                               int32_t inDtype, int64_t k,
-                                               int64_t n) {
-  int32_t limit = p.isa == ATTN_ISA_AUTO ? attn_cpu_isa() : p.isa;
-  const attn_project_desc *best = nullptr;
+attn_status attn::runtime::selectProjection(const attn_library *lib,
+                                            const ProjectionFacts &facts,
+                                            int32_t limit, bool allowEmulated,
+                                            const attn_project_desc *&best) {
+  best = nullptr;
   for (uint32_t i = 0; i < lib->table->num_projections; ++i) {
     const attn_project_desc &desc = lib->table->projections[i];
-    bool fits = desc.dtype == p.dtype && desc.in_dtype == inDtype &&
-                desc.heads == p.q_heads && desc.k_dim == k && desc.n_dim == n &&
-                desc.isa <= limit &&
-                (!(desc.flags & ATTN_KERNEL_EMULATED) ||
-                 (p.flags & ATTN_FLAG_ALLOW_EMULATED));
+    bool fits = desc.dtype == facts.dtype && desc.in_dtype == facts.inDtype &&
+                desc.heads == facts.heads && desc.k_dim == facts.k &&
+                desc.n_dim == facts.n && desc.isa <= limit &&
+                (!(desc.flags & ATTN_KERNEL_EMULATED) || allowEmulated);
     if (fits && (!best || desc.isa > best->isa))
       best = &desc;
   }
-  return best;
+  if (best)
+    return ATTN_OK;
+  return fail(ATTN_ERROR_UNSUPPORTED,
+              "the library has no %s projection of %d heads from %" PRId64
+              " to %" PRId64 " that this %s runs",
+              attn_dtype_name(facts.dtype), facts.heads, facts.k, facts.n,
+              lib->gpu ? "GPU" : "CPU");
 }
 
 static attn_status selectProjection(const attn_library *lib,
                                     const attn_decode_params &p,
                                     int32_t inDtype, int64_t k, int64_t n,
                                     const attn_project_desc *&desc) {
-  desc = findProjection(lib, p, inDtype, k, n);
-  if (desc)
-    return ATTN_OK;
-  return fail(ATTN_ERROR_UNSUPPORTED,
-              "the library has no %s projection of %d heads from %" PRId64
-              " to %" PRId64 " that this CPU runs",
-              attn_dtype_name(p.dtype), p.q_heads, k, n);
+  return selectProjection(lib, {p.dtype, inDtype, p.q_heads, k, n},
+                          p.isa == ATTN_ISA_AUTO ? attn_cpu_isa() : p.isa,
+                          p.flags & ATTN_FLAG_ALLOW_EMULATED, desc);
 }
 
 static attn_status layOut(const attn_decode_params &p, MlaSelection &s) {
@@ -103,22 +105,25 @@ static attn_status layOut(const attn_decode_params &p, MlaSelection &s) {
   return divider.finish(s.layout.total);
 }
 
-/// Reads the params and chooses the kernels.
-static attn_status selectMla(const attn_library *lib,
-                             const attn_mla_params *params, attn_mla_params &p,
-                             MlaSelection &s) {
+/// Reads the params and checks the facts; the attention's are copied.
+static attn_status readMla(const attn_library *lib,
+                           const attn_mla_params *params, attn_mla_params &p,
+                           attn_decode_params &decode) {
   ATTN_TRY(readStruct("attn_mla_params", params, p));
   ATTN_TRY(checkFlags(p.flags, 0));
-  ATTN_TRY(readFacts(lib, p.decode, s.decode));
-  if (!(s.decode.flags & ATTN_FLAG_V_IN_K))
+  ATTN_TRY(readFacts(lib, p.decode, decode));
+  if (!(decode.flags & ATTN_FLAG_V_IN_K))
     return fail(ATTN_ERROR_FLAGS, "attn_mla_decode reads latent rows: "
                                   "decode->flags lacks ATTN_FLAG_V_IN_K");
   ATTN_TRY(checkMinimum("nope", p.nope, 1));
   ATTN_TRY(checkMinimum("v", p.v, 1));
-  if (lib->gpu)
-    return fail(ATTN_ERROR_UNSUPPORTED,
-                "attn_mla_decode runs on the CPU; the library is for a GPU");
-  s.decode.flags |= ATTN_FLAG_OUT_F32;
+  decode.flags |= ATTN_FLAG_OUT_F32;
+  return ATTN_OK;
+}
+
+/// Chooses the kernels for the attention `s.decode`.
+static attn_status selectMla(const attn_library *lib, const attn_mla_params &p,
+                             MlaSelection &s) {
   ATTN_TRY(selectDecode(lib, s.decode, s.attention));
   int64_t rank = s.decode.v_dim;
   ATTN_TRY(
@@ -127,8 +132,8 @@ static attn_status selectMla(const attn_library *lib,
   return layOut(s.decode, s);
 }
 
-static attn_status checkTensors(const attn_mla_params &p,
-                                const attn_decode_params &d) {
+attn_status attn::runtime::checkTensors(const attn_mla_params &p,
+                                        const attn_decode_params &d) {
   int64_t size = attn_dtype_size(d.dtype), heads = d.q_heads;
   int64_t rope = d.k_dim - d.v_dim;
   ATTN_TRY(checkPointer("q_nope", p.q_nope, size));
@@ -251,9 +256,12 @@ attn_status attn_mla_workspace_size(const attn_library *lib,
                                     uint64_t *bytes) {
   attn_mla_params p;
   MlaSelection selection;
-  ATTN_TRY(selectMla(lib, params, p, selection));
+  ATTN_TRY(readMla(lib, params, p, selection.decode));
   if (!bytes)
     return fail(ATTN_ERROR_NULL_POINTER, "bytes is null");
+  if (lib->gpu)
+    return gpu::getWorkspaceSize(*lib, p, selection.decode, *bytes);
+  ATTN_TRY(selectMla(lib, p, selection));
   *bytes = selection.layout.total;
   return ATTN_OK;
 }
@@ -262,8 +270,11 @@ attn_status attn_mla_decode(const attn_library *lib,
                             const attn_mla_params *params) {
   attn_mla_params p;
   MlaSelection s;
-  ATTN_TRY(selectMla(lib, params, p, s));
   attn_decode_params &d = s.decode;
+  ATTN_TRY(readMla(lib, params, p, d));
+  if (lib->gpu)
+    return gpu::mlaDecode(*lib, p, d);
+  ATTN_TRY(selectMla(lib, p, s));
   ATTN_TRY(checkBatch(d));
   if (d.batch == 0)
     return ATTN_OK;

@@ -11,6 +11,7 @@
 #include "Plan.h"
 #include "ThreadPool.h"
 #include "attn_layout.h"
+#include "gpu/GpuProject.h"
 
 #include <algorithm>
 #include <cinttypes>
@@ -18,7 +19,8 @@
 using namespace attn::runtime;
 
 // The struct is an ABI: it may only grow, at its end.
-static_assert(sizeof(attn_project_params) == 136);
+static_assert(sizeof(attn_project_params) == 144);
+static constexpr size_t kFirstSize = 136;
 
 namespace {
 
@@ -82,8 +84,7 @@ static attn_status checkFacts(const attn_project_params &p) {
   ATTN_TRY(checkMinimum("heads", p.heads, 1));
   ATTN_TRY(checkMinimum("in_dim", p.in_dim, 1));
   ATTN_TRY(checkMinimum("out_dim", p.out_dim, 1));
-  ATTN_TRY(checkCount("rows", p.rows, 0));
-  return checkIsCpu("attn_project", p.device);
+  return checkCount("rows", p.rows, 0);
 }
 
 /// The level to run, or the reason why there is none.
@@ -155,8 +156,14 @@ static int64_t countThreads(const attn_project_params &p) {
 
 attn_status attn_project(const attn_project_params *params) {
   attn_project_params p;
-  ATTN_TRY(readStruct("attn_project_params", params, p));
+  ATTN_TRY(readStruct("attn_project_params", params, p, kFirstSize));
   ATTN_TRY(checkFacts(p));
+  if (p.device == ATTN_DEVICE_CUDA) {
+    if (p.rows == 0)
+      return ATTN_OK;
+    ATTN_TRY(checkTensors(p));
+    return gpu::project(p);
+  }
   ProjectJob job;
   ATTN_TRY(chooseFunction(p, job.run));
   if (p.rows == 0)

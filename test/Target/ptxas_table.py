@@ -34,6 +34,8 @@ KERNELS = [
     ("alibi-bf16", "examples/alibi.mlir", []),
     ("mla16-bf16", "test/models/deepseek-v2-lite.json", []),
     ("mla128-bf16", "test/models/deepseek-v3.json", []),
+    ("chain128-bf16", "test/Target/Inputs/mla-chain-v3.mlir", []),
+    ("chain40-bf16", "test/Target/Inputs/mla-chain-minicpm3.mlir", []),
 ]
 
 HEADER = """\
@@ -41,7 +43,8 @@ HEADER = """\
 #   test/Target/update-ptxas-table BUILD
 # No kernel spills, has a stack or uses local memory. smem: bytes, static and
 # dynamic. CTAs, warps: theoretical occupancy of an SM and what limits it.
-# flight: bytes of the cache on their way to an SM while it waits.
+# flight: bytes of the cache, or of a projection's weights, on their way to an SM
+# while it waits.
 # kernel       function                         arch    regs    smem threads CTAs warps limit         flight
 """
 

@@ -10,6 +10,7 @@
 #include "attn/Conversion/TileToNVVM/TileToNVVM.h"
 #include "attn/Pipelines/GPUPipeline.h"
 #include "attn/Register.h"
+#include "attn/Target/GPUKernels.h"
 #include "attn/Target/NVVMCompiler.h"
 #include "attn/Target/PtxCheck.h"
 #include "attn_kernel_abi.h"
@@ -64,7 +65,9 @@ static llvm::ExitOnError exitOnError;
 struct KernelRow {
   std::string name;
   CTAResources cta;
-  int64_t tileBytes = 0; ///< of a decode kernel: what a tile of the cache has
+  /// What a tile of the cache has, or a stage of a projection's weights; 0 for
+  /// what streams neither.
+  int64_t tileBytes = 0;
   int64_t meantCTAs = 0; ///< resident on an SM, by the schedule
 };
 
@@ -79,22 +82,29 @@ static std::vector<KernelRow> readKernels(mlir::ModuleOp module) {
     KernelRow &row = rows.emplace_back();
     row.name = function.getName().str();
     row.cta.threads = threads[0];
-    auto facts =
+    auto decode =
         function->getAttrOfType<mlir::DictionaryAttr>(kGPUKernelAttrName);
+    auto facts = decode ? decode
+                        : function->getAttrOfType<mlir::DictionaryAttr>(
+                              kGPUProjectionAttrName);
     if (!facts)
       continue;
     auto get = [&](llvm::StringRef fact) {
       return mlir::cast<mlir::IntegerAttr>(facts.get(fact)).getInt();
     };
-    bool vInK = get("flags") & ATTN_KERNEL_V_IN_K;
     row.cta.sharedBytes = static_cast<int>(get("shared_bytes"));
-    row.tileBytes =
-        get("kv_tile") * (get("k_dim") + (vInK ? 0 : get("v_dim"))) * 2;
     row.meantCTAs = get("ctas_per_sm");
+    if (decode) {
+      bool vInK = get("flags") & ATTN_KERNEL_V_IN_K;
+      row.tileBytes =
+          get("kv_tile") * (get("k_dim") + (vInK ? 0 : get("v_dim"))) * 2;
+    } else {
+      int64_t columns = get("n_dim") / get("column_blocks");
+      row.tileBytes = get("k_dim") * columns * 2 / get("stages");
+    }
   }
   if (llvm::none_of(rows, [](const KernelRow &row) { return row.tileBytes; }))
-    exitOnError(llvm::createStringError(
-        "the module holds no kernel: no attn.attend over a cache"));
+    exitOnError(llvm::createStringError(kNoGPUKernel));
   return rows;
 }
 

@@ -39,6 +39,11 @@ public:
   /// Runs one call on tensors of the host, workspace included. What the
   /// emulator found is in `report` (and makes the call fail).
   llvm::Error decode(attn_decode_params params);
+  /// The same of a call with both projections around `attention`.
+  llvm::Error decode(attn_mla_params params, attn_decode_params attention);
+
+  /// Launches the first projection, in memory given by useMemory.
+  llvm::Error project(const attn_gpu_project &call);
 
   /// Runs any call of the runtime that launches kernels of this library, with
   /// `buffers` as the memory that they may touch (see useMemory).
@@ -47,17 +52,24 @@ public:
 
   attn_library *getLibrary() const { return library; }
   const attn_gpu_kernel_desc &kernel() const { return kernels->descs.front(); }
+  const attn_gpu_project_desc &projection() const {
+    return kernels->projections.front();
+  }
   double compileSeconds() const { return seconds; }
 
   /// Of the launches to come: schedule, seed, async, threads, check.
   simt::LaunchConfig config;
-  /// Of the last call, its three launches together.
+  /// Of the last call, its launches together.
   simt::Report report;
 
 private:
   SimtSession() = default;
   static attn_status load(void *context, const attn_gpu_kernel_desc *kernel,
                           attn_gpu_functions *functions);
+  static attn_status loadProjection(void *context,
+                                    const attn_gpu_project_desc *projection,
+                                    attn_gpu_functions *functions);
+  void *find(const std::string &name) const;
   static attn_status launch(void *context, void *function,
                             const attn_gpu_launch *shape, void *stream,
                             const attn_gpu_args *args);

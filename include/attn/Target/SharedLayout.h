@@ -58,8 +58,21 @@ struct DecodeShape {
   int64_t kvTile, stages;
 };
 
+/// Places for parts of shared memory, one behind the other; byte offsets.
+struct SharedMemoryDivider {
+  int64_t bytes = 0;
+
+protected:
+  int64_t reserve(int64_t size) {
+    constexpr int64_t kAlignment = 128;
+    int64_t offset = bytes;
+    bytes += (size + kAlignment - 1) / kAlignment * kAlignment;
+    return offset;
+  }
+};
+
 /// What lies where in a decode CTA's dynamic shared memory; byte offsets.
-struct DecodeSharedMemory {
+struct DecodeSharedMemory : SharedMemoryDivider {
   explicit DecodeSharedMemory(const DecodeShape &s)
       : query(s.k), key(s.k), value(s.vInK ? s.k : s.v), weights(s.kvTile) {
     queryOffset = reserve(s.rows * query.rowBytes());
@@ -83,15 +96,28 @@ struct DecodeSharedMemory {
   int64_t maximaOffset, sumsOffset; ///< [warp][row] f32
   int64_t addressesOffset;          ///< [tile % 2][K, V][token] i64
   int64_t addressBytes;
-  int64_t bytes = 0;
+};
 
-private:
-  int64_t reserve(int64_t size) {
-    constexpr int64_t kAlignment = 128;
-    int64_t offset = bytes;
-    bytes += (size + kAlignment - 1) / kAlignment * kAlignment;
-    return offset;
+/// What the projections' shared memory is made for.
+struct ProjectionShape {
+  int64_t k;       ///< columns of the input
+  int64_t columns; ///< of the weights of a CTA
+  int64_t rows;    ///< of the input that are there at once
+  bool wide;       ///< the input is f32, and lies here as two of 16 bits
+};
+
+/// What lies where in a projection CTA's dynamic shared memory.
+struct ProjectionSharedMemory : SharedMemoryDivider {
+  explicit ProjectionSharedMemory(const ProjectionShape &s)
+      : weight(s.columns), input(s.k) {
+    weightOffset = reserve(s.k * weight.rowBytes());
+    partBytes = s.rows * input.rowBytes();
+    inputOffset = reserve((s.wide ? 2 : 1) * partBytes);
   }
+
+  SharedLayout weight, input;
+  int64_t weightOffset;
+  int64_t inputOffset, partBytes; ///< [part][row]
 };
 
 } // namespace attn::nvvm

@@ -11,29 +11,48 @@
 using namespace mlir;
 using namespace attn;
 
-/// A kernel that multiplies by `weight`, a tensor `[H, K, N]`.
-static LogicalResult addProjection(Operation *op, StringRef name, Value weight,
-                                   bool wideInput, SymbolTable &symbols) {
-  auto schedule = op->getAttrOfType<tile::ProjectionScheduleAttr>(
+/// A kernel that multiplies by `weight`, a tensor `[H, K, N]`; the `index`th of
+/// those that `op` becomes.
+static LogicalResult addProjection(Operation *op, StringRef name,
+                                   unsigned index, Value weight, bool wideInput,
+                                   SymbolTable &symbols) {
+  auto cpu = op->getAttrOfType<tile::ProjectionScheduleAttr>(
       tile::ProjectionScheduleAttr::name);
-  if (!schedule)
+  auto list = op->getAttrOfType<ArrayAttr>(tile::kGPUProjectionSchedulesName);
+  auto gpu = list && index < list.size()
+                 ? dyn_cast<tile::GPUProjectionScheduleAttr>(list[index])
+                 : tile::GPUProjectionScheduleAttr();
+  if (!cpu && !gpu)
     return op->emitOpError("has no ") << tile::ProjectionScheduleAttr::name
-                                      << "; run attn-select-cpu-schedule first";
+                                      << "; run attn-select-cpu-schedule or "
+                                         "attn-select-gpu-schedule first";
   auto type = cast<RankedTensorType>(weight.getType());
   if (!type.hasStaticShape())
     return op->emitOpError("needs weights of static shape, got ") << type;
   OpBuilder b(op->getContext());
   auto projection = tile::ProjectionOp::create(
       b, op->getLoc(), name, type.getDimSize(0), type.getDimSize(1),
-      type.getDimSize(2), type.getElementType(), schedule, wideInput);
+      type.getDimSize(2), type.getElementType(), cpu, gpu, wideInput);
   symbols.insert(projection);
   return success();
 }
 
 LogicalResult attn::convertProject(ProjectOp project, StringRef name,
                                    SymbolTable &symbols) {
-  return addProjection(project, name, project.getWeight(),
-                       /*wideInput=*/false, symbols);
+  auto elementOf = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getElementType();
+  };
+  Type weight = elementOf(project.getWeight());
+  Type input = elementOf(project.getInput());
+  if (elementOf(project.getOutput()) != weight ||
+      (input != weight && !input.isF32()))
+    return project.emitOpError("multiplies ")
+           << input << " by " << weight << " to "
+           << elementOf(project.getOutput())
+           << "; kernels have input and output of the weight's type, or an "
+              "input of f32";
+  return addProjection(project, name, 0, project.getWeight(),
+                       /*wideInput=*/input != weight, symbols);
 }
 
 namespace {
@@ -51,9 +70,10 @@ struct Separator {
     shape.back() = width;
     return type.clone(shape);
   }
-  LogicalResult add(StringRef suffix, Value weight, bool wideInput) {
-    return addProjection(attend, (name + suffix).str(), weight, wideInput,
-                         symbols);
+  LogicalResult add(StringRef suffix, unsigned index, Value weight,
+                    bool wideInput) {
+    return addProjection(attend, (name + suffix).str(), index, weight,
+                         wideInput, symbols);
   }
   AttendOp core(Value query, Value key, RankedTensorType output,
                 HeadsAttr heads, LatentAttr latent);
@@ -85,8 +105,8 @@ FailureOr<AttendOp> Separator::absorbed() {
   if (!attend.getUpTransposed())
     return attend.emitOpError("needs W_UK as the query's projection reads it, "
                               "[H, nope, rank] (up_transposed)");
-  if (failed(add("_query", attend.getUpK(), /*wideInput=*/false)) ||
-      failed(add("_output", attend.getUpV(), /*wideInput=*/true)))
+  if (failed(add("_query", 0, attend.getUpK(), /*wideInput=*/false)) ||
+      failed(add("_output", 1, attend.getUpV(), /*wideInput=*/true)))
     return failure();
   int64_t rank = dims.getRank();
   Value query = attend->getBlock()->addArgument(
@@ -101,8 +121,8 @@ FailureOr<AttendOp> Separator::materialized() {
   if (attend.getUpTransposed())
     return attend.emitOpError(
         "needs W_UK as it decompresses keys, [H, rank, nope]");
-  if (failed(add("_key", attend.getUpK(), /*wideInput=*/false)) ||
-      failed(add("_value", attend.getUpV(), /*wideInput=*/false)))
+  if (failed(add("_key", 0, attend.getUpK(), /*wideInput=*/false)) ||
+      failed(add("_value", 1, attend.getUpV(), /*wideInput=*/false)))
     return failure();
   int64_t heads = attend.getHeads().getQ();
   auto cache = KVCacheType::get(b.getContext(), heads, PartKind::K,

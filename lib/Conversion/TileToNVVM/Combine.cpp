@@ -82,10 +82,15 @@ struct CombineKernel : Geometry {
   void emitStore(const Fragment &out, Value lse) {
     RowAddress at = emitOutputRow(k, row);
     Value base = k.globalField(offsetof(attn_kernel_args, out));
+    int64_t bytes = k.op.getWideOutput() ? 4 : 2;
     forEachColumn([&](int64_t i, Value column) {
-      Value rounded = e.roundPair(out[i], out[i], k.element());
-      Value low = LLVM::ExtractElementOp::create(e.b, e.loc, rounded, e.i32(0));
-      e.store(low, e.ptr(base, e.mul(e.add(at.out, e.toI64(column)), 2)), 2);
+      Value value = out[i];
+      if (!k.op.getWideOutput()) {
+        Value rounded = e.roundPair(out[i], out[i], k.element());
+        value = LLVM::ExtractElementOp::create(e.b, e.loc, rounded, e.i32(0));
+      }
+      Value to = e.ptr(base, e.mul(e.add(at.out, e.toI64(column)), bytes));
+      e.store(value, to, bytes);
     });
     Value lseBase = k.globalField(offsetof(attn_kernel_args, lse));
     Value writes = e.both(e.equal(k.lane, 0), e.negate(e.isNull(lseBase)));
@@ -205,8 +210,11 @@ static LogicalResult lower(tile::KernelOp combine, StringRef name,
                                    sizeof(attn_gpu_args), kCombineRows * kWarp);
   Kernel k(b, combine);
   k.args = args;
-  if (dependentLaunch)
+  // A projection may follow, which has weights to send for.
+  if (dependentLaunch) {
+    k.e.launchDependents();
     k.e.waitForPredecessor();
+  }
   if (failed(CombineKernel(k).run(ofCaller))) {
     func.erase();
     return failure();

@@ -21,8 +21,8 @@ namespace {
 
 struct DecodeKernel {
   DecodeKernel(Kernel &k)
-      : k(k), e(k.e), layout(k.decodeShape()), shared(emitSharedMemory(k)),
-        geometry(k) {}
+      : k(k), e(k.e), layout(k.decodeShape()),
+        shared(emitSharedMemory(k.e, k.op)), geometry(k) {}
 
   /// Stores of `rows` fragments by (row of the KV head, column) of an element.
   void forEachRow(function_ref<void(int64_t, Value)> body) {
@@ -127,7 +127,8 @@ struct DecodeKernel {
       Value lseBase =
           k.globalField(partial ? offsetof(attn_kernel_args, partial_lse)
                                 : offsetof(attn_kernel_args, lse));
-      int64_t elements = out.size(), bytes = partial ? 4 : 2;
+      bool wide = partial || k.op.getWideOutput();
+      int64_t elements = out.size(), bytes = wide ? 4 : 2;
       forEachRow([&](int64_t r, Value row) {
         RowAddress at =
             partial ? emitPartialRow(k, row, slot) : emitOutputRow(k, row);
@@ -136,8 +137,8 @@ struct DecodeKernel {
             continue;
           Value column = e.toI64(geometry.outputColumn(i, elements));
           Value to = e.ptr(base, e.mul(e.add(at.out, column), bytes));
-          Value both = partial ? e.pair(out[i], out[i + 1])
-                               : e.roundPair(out[i], out[i + 1], k.element());
+          Value both = wide ? e.pair(out[i], out[i + 1])
+                            : e.roundPair(out[i], out[i + 1], k.element());
           e.store(both, to, 2 * bytes);
         }
         Value one = e.both(e.equal(k.warp, 0), e.equal(e.rem(k.lane, 4), 0));
@@ -202,7 +203,7 @@ struct DecodeKernel {
     Value perHead = k.i64Field(offsetof(attn_kernel_args, q_stride_head));
     Value start = e.mul(e.toI64(k.request),
                         k.i64Field(offsetof(attn_kernel_args, q_stride_batch)));
-    emitCopyRows(k, layout.query, e.ptr(shared, layout.queryOffset),
+    emitCopyRows(e, k.cta(), layout.query, e.ptr(shared, layout.queryOffset),
                  k.schedule.getRows(), k.cache.getK(), [&](Value local) {
                    Value row = e.add(k.firstRow, local);
                    Value valid = e.less(row, k.rows());

@@ -107,6 +107,12 @@ Value Emitter::roundPair(Value low, Value high, Type element) {
   return arith::TruncFOp::create(b, loc, VectorType::get({2}, element),
                                  pair(low, high));
 }
+Value Emitter::roundRest(Value low, Value high, Value rounded) {
+  auto type = cast<VectorType>(rounded.getType());
+  Value back = arith::ExtFOp::create(b, loc, type.clone(f32()), rounded);
+  Value rest = arith::SubFOp::create(b, loc, pair(low, high), back);
+  return arith::TruncFOp::create(b, loc, type, rest);
+}
 Value Emitter::maxF(Value x, Value y) { return binary<arith::MaxNumFOp>(x, y); }
 Value Emitter::addF(Value x, Value y) { return binary<arith::AddFOp>(x, y); }
 Value Emitter::intrinsic(StringRef name, Type result, ValueRange operands) {

@@ -32,6 +32,12 @@ constexpr int64_t kWarp = 32;
 /// Address spaces of NVPTX; 0 is generic.
 enum AddressSpace : unsigned { Generic = 0, Global = 1, Shared = 3 };
 
+/// The threads of a CTA, of which `thread` (i32) is this one.
+struct CTA {
+  int64_t threads;
+  Value thread;
+};
+
 /// A special register.
 enum class Register { ThreadX, BlockX, BlockY, BlockZ };
 
@@ -92,6 +98,9 @@ public:
   Value pair(Value low, Value high);
   /// Two f32 to a vector of two `element`, rounded to nearest even.
   Value roundPair(Value low, Value high, Type element);
+  /// What `rounded`, two f32 rounded, leaves over of them, rounded as well: the
+  /// sum of both is nearer than either.
+  Value roundRest(Value low, Value high, Value rounded);
   Value maxF(Value x, Value y);
   Value addF(Value x, Value y);
   /// An approximate function of the special function unit, subnormals flushed:

@@ -50,6 +50,7 @@ struct Kernel {
 
   int64_t threads() const { return schedule.getWarps() * kWarp; }
   int64_t warps() const { return schedule.getWarps(); }
+  CTA cta() const { return {threads(), thread}; }
   int64_t kvTile() const { return schedule.getKvTile(); }
   int64_t group() { return op.getGroup(); }
   int64_t rows() { return op.getRows(); }
@@ -143,6 +144,10 @@ mlir::LogicalResult lowerDecode(tile::KernelOp decode, bool dependentLaunch);
 /// Both `<name>_combine` and `<name>_merge`.
 mlir::LogicalResult lowerCombine(tile::KernelOp combine, bool dependentLaunch);
 mlir::LogicalResult lowerAppend(tile::KernelOp decode);
+/// The function of a projection, of its name, in its place; failure after an
+/// error.
+mlir::LogicalResult lowerProjection(tile::ProjectionOp op,
+                                    bool dependentLaunch);
 
 /// Rows that a CTA of the combine kernel merges, a warp each.
 constexpr int64_t kCombineRows = 4;

@@ -6,60 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Products.h"
+#include "Mma.h"
 
 using namespace mlir;
 using namespace attn;
 using namespace attn::nvvm;
-
-namespace {
-
-/// Operands of mma.sync out of swizzled matrices: which row and chunk this lane
-/// hands ldmatrix.
-struct Operands {
-  Emitter &e;
-  Value lane;
-
-  /// A: rows `row` to + 16, columns 16 `step` to + 16. Lanes 0-15 hand the rows
-  /// of the left half, 16-31 those of the right one.
-  SmallVector<Value> a(const SharedLayout &layout, Value base, int64_t row,
-                       int64_t step) {
-    Value at = emitChunk(e, layout, base, e.rem(lane, 16), e.div(lane, 16), row,
-                         2 * step);
-    return e.loadMatrices(at, 4, /*transposed=*/false);
-  }
-
-  /// B from rows that are its columns (K's tokens): `blocks` (1 or 2) times 8
-  /// rows from `first + row` on, columns 16 `step` to + 16; two registers a
-  /// block.
-  SmallVector<Value> bFromRows(const SharedLayout &layout, Value base,
-                               Value first, int64_t row, int64_t blocks,
-                               int64_t step) {
-    Value r = e.add(first, e.rem(lane, 8));
-    if (blocks == 2)
-      r = e.add(r, e.mul(e.div(lane, 16), 8));
-    Value at =
-        emitChunk(e, layout, base, r, e.rem(e.div(lane, 8), 2), row, 2 * step);
-    return e.loadMatrices(at, 2 * blocks, /*transposed=*/false);
-  }
-
-  /// B from rows that are its rows (V's tokens): 16 rows from `row` on, two
-  /// blocks of 8 columns from chunk `first + chunk` on; two registers a block.
-  SmallVector<Value> bFromColumns(const SharedLayout &layout, Value base,
-                                  int64_t row, Value first, int64_t chunk) {
-    Value c = e.add(first, e.div(lane, 16));
-    Value at = emitChunk(e, layout, base, e.rem(lane, 16), c, row, chunk);
-    return e.loadMatrices(at, 4, /*transposed=*/true);
-  }
-};
-
-/// The four values of block (row block, column block), replaced by `mma`.
-void multiply(Emitter &e, Fragment &acc, int64_t at, ArrayRef<Value> a,
-              ArrayRef<Value> b, Type element) {
-  SmallVector<Value> sum =
-      e.mma(a, b, ArrayRef<Value>(acc).slice(at, 4), element);
-  llvm::copy(sum, acc.begin() + at);
-}
-} // namespace
 
 Fragment attn::nvvm::emitDot(MmaGeometry &geometry,
                              const DecodeSharedMemory &layout, Value shared,

@@ -13,9 +13,8 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::nvvm;
 
-Value attn::nvvm::emitSharedMemory(Kernel &k) {
-  Emitter &e = k.e;
-  auto module = k.op->getParentOfType<ModuleOp>();
+Value attn::nvvm::emitSharedMemory(Emitter &e, Operation *kernel) {
+  auto module = kernel->getParentOfType<ModuleOp>();
   auto global = module.lookupSymbol<LLVM::GlobalOp>(kSharedMemoryName);
   if (!global) {
     OpBuilder::InsertionGuard guard(e.b);
@@ -29,24 +28,24 @@ Value attn::nvvm::emitSharedMemory(Kernel &k) {
   return LLVM::AddressOfOp::create(e.b, e.loc, global);
 }
 
-void attn::nvvm::emitCopyRows(
-    Kernel &k, const SharedLayout &layout, Value shared, int64_t rows,
-    int64_t columns, function_ref<std::pair<Value, Value>(Value)> row) {
-  Emitter &e = k.e;
+void attn::nvvm::emitMoveRows(Emitter &e, CTA cta, const SharedLayout &layout,
+                              Value shared, int64_t rows, int64_t columns,
+                              int64_t chunkBytes, RowSource row,
+                              ChunkMove move) {
   // The chunks that a swizzle permutes among themselves: 128 bytes of a row for
   // most widths.
   int64_t perRow = layout.mask + 1, chunks = columns / kChunk;
-  int64_t pass = k.threads() / perRow;
-  Value first = e.div(k.thread, perRow), chunk = e.rem(k.thread, perRow);
+  int64_t pass = cta.threads / perRow;
+  Value first = e.div(cta.thread, perRow), chunk = e.rem(cta.thread, perRow);
   for (int64_t start = 0; start < rows; start += pass) {
     Value r = e.add(first, start);
-    auto copy = [&] {
+    auto moveRow = [&] {
       auto [source, valid] = row(r);
-      Value from = e.ptr(source, e.mul(chunk, 16));
+      Value from = e.ptr(source, e.mul(chunk, chunkBytes));
       Value to = emitChunk(e, layout, shared, r, chunk);
       for (int64_t c = 0; c < chunks; c += perRow) {
         auto one = [&, source = from, valid = valid] {
-          e.copyAsync(e.ptr(to, c * 16), e.ptr(source, c * 16), valid);
+          move(e.ptr(to, c * 16), e.ptr(source, c * chunkBytes), valid);
         };
         if (c + perRow <= chunks)
           one();
@@ -55,8 +54,16 @@ void attn::nvvm::emitCopyRows(
       }
     };
     if (start + pass <= rows)
-      copy();
+      moveRow();
     else
-      e.ifThen(e.less(r, rows), copy);
+      e.ifThen(e.less(r, rows), moveRow);
   }
+}
+
+void attn::nvvm::emitCopyRows(Emitter &e, CTA cta, const SharedLayout &layout,
+                              Value shared, int64_t rows, int64_t columns,
+                              RowSource row) {
+  emitMoveRows(
+      e, cta, layout, shared, rows, columns, /*chunkBytes=*/16, row,
+      [&](Value to, Value from, Value valid) { e.copyAsync(to, from, valid); });
 }

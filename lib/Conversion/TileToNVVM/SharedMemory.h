@@ -27,17 +27,27 @@ inline Value emitChunk(Emitter &e, const SharedLayout &layout, Value base,
   return e.ptr(e.ptr(base, offset), rows * layout.rowBytes() + whole * 16);
 }
 
-/// The address of the CTA's dynamic shared memory; declares its symbol.
-Value emitSharedMemory(Kernel &k);
+/// The address of the CTA's dynamic shared memory; declares its symbol in the
+/// module of `kernel`.
+Value emitSharedMemory(Emitter &e, mlir::Operation *kernel);
 
-/// Copies rows of 16-byte chunks from global to shared memory, asynchronously:
-/// several threads a row, as many as read whole segments of a row together.
-/// `row(i)` gives, for row i (i32) of the matrix, where it starts in global
-/// memory and whether it is read (else it is filled with zeros). `columns` are
-/// the elements to copy of each row.
-void emitCopyRows(Kernel &k, const SharedLayout &layout, Value shared,
-                  int64_t rows, int64_t columns,
-                  llvm::function_ref<std::pair<Value, Value>(Value)> row);
+/// Where a row (i32) of a matrix starts in global memory, and whether it is
+/// there to be read (else it is filled with zeros).
+using RowSource = llvm::function_ref<std::pair<Value, Value>(Value)>;
+/// Moves one chunk: its place in shared memory, its source, and what the row's
+/// source said of it.
+using ChunkMove = llvm::function_ref<void(Value, Value, Value)>;
+
+/// Moves rows of 16-byte chunks from global to shared memory: several threads a
+/// row, as many as read whole segments of a row together. `columns` are the
+/// elements to move of each row, `chunkBytes` what a chunk has in global
+/// memory.
+void emitMoveRows(Emitter &e, CTA cta, const SharedLayout &layout, Value shared,
+                  int64_t rows, int64_t columns, int64_t chunkBytes,
+                  RowSource row, ChunkMove move);
+/// The same by asynchronous copies, of 16-bit elements.
+void emitCopyRows(Emitter &e, CTA cta, const SharedLayout &layout, Value shared,
+                  int64_t rows, int64_t columns, RowSource row);
 
 } // namespace attn::nvvm
 

@@ -99,7 +99,7 @@ void TileStream::issue(Value tile) {
     auto copy = [&](const Part &part, const SharedLayout &rows, Value to,
                     int64_t columns, bool ofValue) {
       Value published = addresses(tile, ofValue);
-      emitCopyRows(k, rows, to, k.kvTile(), columns, [&](Value row) {
+      emitCopyRows(e, k.cta(), rows, to, k.kvTile(), columns, [&](Value row) {
         Value offset = e.load(e.ptr(published, e.mul(row, 8)), e.i64Type(), 8);
         Value valid = e.lessEqual(e.i64(0), offset);
         return std::pair(e.ptr(part.base, e.max(offset, e.i64(0))), valid);

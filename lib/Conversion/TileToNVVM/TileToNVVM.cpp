@@ -25,9 +25,6 @@ LogicalResult check(tile::KernelOp op) {
   if (!schedule)
     return op.emitOpError("has no gpu_schedule; run attn-select-gpu-schedule "
                           "before convert-attn-to-tile");
-  if (op.getWideOutput())
-    return op.emitOpError("leaves its output in f32 for a projection, which "
-                          "the NVVM target has not");
   tile::CacheAttr cache = op.getCache();
   if (cache.getElement().isF32())
     return op.emitOpError("has a cache of f32; mma.sync multiplies bf16 and "
@@ -80,6 +77,12 @@ struct ConvertTileToNVVMPass
         ++numKernels;
       }
       kernel.erase();
+    }
+    for (auto projection : llvm::make_early_inc_range(
+             getOperation().getOps<tile::ProjectionOp>())) {
+      if (failed(nvvm::lowerProjection(projection, dependentLaunch)))
+        return failure();
+      ++numProjections;
     }
     return success();
   }

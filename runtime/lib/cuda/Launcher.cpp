@@ -18,25 +18,21 @@ static const Driver &driverOf(void *context) {
   return *static_cast<const Driver *>(context);
 }
 
-static attn_status loadModule(const Driver &driver,
-                              const attn_gpu_kernel_desc &kernel,
-                              Handle &module) {
-  if (!kernel.image)
-    return fail(ATTN_ERROR_LIBRARY_TABLE, "kernel %.80s has no image",
-                kernel.name);
+static attn_status loadModule(const Driver &driver, const char *name,
+                              const void *image, Handle &module) {
+  if (!image)
+    return fail(ATTN_ERROR_LIBRARY_TABLE, "kernel %.80s has no image", name);
   // Why PTX does not compile is said here alone.
   char log[256] = "";
   int options[] = {JitErrorLog, JitErrorLogBytes};
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the driver takes the number
   void *values[] = {log, reinterpret_cast<void *>(uintptr_t(sizeof log))};
-  Result result =
-      driver.moduleLoadDataEx(&module, kernel.image, 2, options, values);
+  Result result = driver.moduleLoadDataEx(&module, image, 2, options, values);
   char action[400];
   if (result == NoBinaryForGpu)
     return fail(ATTN_ERROR_CPU_FEATURE,
-                "the image of kernel %.80s has no code for this GPU",
-                kernel.name);
-  snprintf(action, sizeof action, "loading kernel %.80s%s%.240s", kernel.name,
+                "the image of kernel %.80s has no code for this GPU", name);
+  snprintf(action, sizeof action, "loading kernel %.80s%s%.240s", name,
            *log ? ", " : "", log);
   return check(driver, result, action);
 }
@@ -95,10 +91,30 @@ static attn_status load(void *context, const attn_gpu_kernel_desc *kernel,
                         attn_gpu_functions *functions) {
   const Driver &driver = driverOf(context);
   attn_gpu_functions loaded = {};
-  ATTN_TRY(loadModule(driver, *kernel, loaded.module));
+  ATTN_TRY(loadModule(driver, kernel->name, kernel->image, loaded.module));
   attn_status status = findFunctions(driver, *kernel, loaded);
   if (!status)
     status = findOthers(driver, *kernel, loaded);
+  if (status) {
+    driver.moduleUnload(loaded.module);
+    return status;
+  }
+  *functions = loaded;
+  return ATTN_OK;
+}
+
+static attn_status loadProjection(void *context,
+                                  const attn_gpu_project_desc *projection,
+                                  attn_gpu_functions *functions) {
+  const Driver &driver = driverOf(context);
+  attn_gpu_functions loaded = {};
+  const char *name = projection->name;
+  ATTN_TRY(loadModule(driver, name, projection->image, loaded.module));
+  attn_status status = check(
+      driver, driver.moduleGetFunction(&loaded.project, loaded.module, name),
+      name);
+  if (!status)
+    status = allowShared(driver, loaded.project, projection->shared_bytes);
   if (status) {
     driver.moduleUnload(loaded.module);
     return status;
@@ -158,6 +174,7 @@ attn_status cuda::makeLauncher(const Driver &driver,
   launcher.load = load;
   launcher.launch = launch;
   launcher.unload = unload;
+  launcher.load_projection = loadProjection;
   return ATTN_OK;
 }
 

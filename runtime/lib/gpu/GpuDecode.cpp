@@ -16,17 +16,6 @@
 
 using namespace attn::runtime;
 
-namespace {
-
-/// A kernel that fits, what was loaded of it, and how the call is laid out.
-struct Selection {
-  const attn_gpu_kernel_desc *desc;
-  const attn_gpu_functions *functions;
-  gpu::Layout layout;
-};
-
-} // namespace
-
 attn_status gpu::layOut(const attn_gpu_kernel_desc &kernel, int64_t sms,
                         const attn_decode_params &p, Layout &layout) {
   int64_t maxTiles = ceilDivide(p.max_seq_len, kernel.kv_tile);
@@ -53,8 +42,8 @@ attn_status gpu::layOut(const attn_gpu_kernel_desc &kernel, int64_t sms,
   return divider.finish(layout.total);
 }
 
-static attn_status select(const attn_library &lib, const attn_decode_params &p,
-                          Selection &selection) {
+attn_status gpu::select(const attn_library &lib, const attn_decode_params &p,
+                        Selection &selection) {
   const attn_kernel_desc *view;
   ATTN_TRY(selectKernel(*lib.table, p, getHostLevel(&lib), view));
   int64_t index = view - lib.table->kernels;
@@ -96,7 +85,8 @@ static attn_status checkAlignment(const attn_decode_params &p) {
                             {{p.num_blocks, p.v_stride_block},
                              {p.page_size, p.v_stride_token},
                              {p.kv_heads, p.v_stride_head}}));
-  return gpu::checkRows("out", p.out, p.dtype,
+  int32_t outDtype = p.flags & ATTN_FLAG_OUT_F32 ? ATTN_F32 : p.dtype;
+  return gpu::checkRows("out", p.out, outDtype,
                         {{p.batch, p.out_stride_batch},
                          {p.q_len, p.out_stride_token},
                          {p.q_heads, p.out_stride_head}});
@@ -129,23 +119,39 @@ static attn_gpu_args makeArgs(const attn_decode_params &p,
   return args;
 }
 
-/// The three launches that attn_gpu_abi.h describes. The second and third may
-/// start early where the kernels wait by themselves, as all for compute
-/// capability 9.0 and up do; the first waits for what came before it, which may
-/// still be reading the workspace.
-static attn_status launch(const attn_gpu_launcher &launcher,
-                          const Selection &selection,
-                          const attn_decode_params &p) {
+attn_status gpu::check(const Selection &selection,
+                       const attn_decode_params &p) {
+  ATTN_TRY(checkAddressing(p));
+  ATTN_TRY(checkTensors(p));
+  ATTN_TRY(checkAlignment(p));
+  return checkWorkspace(p.workspace, p.workspace_bytes, selection.layout.total);
+}
+
+bool gpu::waitsByItself(int32_t arch) {
   constexpr int32_t kFirstDependentArch = 90;
+  return arch >= kFirstDependentArch;
+}
+
+attn_status gpu::launchPlan(const attn_gpu_launcher &launcher,
+                            const Selection &selection,
+                            const attn_decode_params &p) {
+  attn_gpu_args args = makeArgs(p, selection.layout);
+  attn_gpu_launch shape = {
+      {1, 1, 1}, uint32_t(selection.desc->plan_threads), 0, 0};
+  return launcher.launch(launcher.context, selection.functions->plan, &shape,
+                         p.stream, &args);
+}
+
+attn_status gpu::launchDecode(const attn_gpu_launcher &launcher,
+                              const Selection &selection,
+                              const attn_decode_params &p) {
   const attn_gpu_kernel_desc &kernel = *selection.desc;
   const attn_gpu_functions &functions = *selection.functions;
   attn_gpu_args args = makeArgs(p, selection.layout);
-  bool dependent = kernel.arch >= kFirstDependentArch;
+  bool dependent = waitsByItself(kernel.arch);
   auto run = [&](void *function, attn_gpu_launch shape) {
     return launcher.launch(launcher.context, function, &shape, p.stream, &args);
   };
-  ATTN_TRY(
-      run(functions.plan, {{1, 1, 1}, uint32_t(kernel.plan_threads), 0, 0}));
   ATTN_TRY(
       run(functions.decode, {{uint32_t(args.parts), uint32_t(kernel.kv_heads),
                               uint32_t(kernel.row_blocks)},
@@ -173,10 +179,8 @@ attn_status gpu::decode(const attn_library &lib, const attn_decode_params &p) {
   ATTN_TRY(select(lib, p, selection));
   if (p.batch == 0)
     return ATTN_OK;
-  ATTN_TRY(checkAddressing(p));
-  ATTN_TRY(checkTensors(p));
-  ATTN_TRY(checkAlignment(p));
-  ATTN_TRY(
-      checkWorkspace(p.workspace, p.workspace_bytes, selection.layout.total));
-  return launch(lib.gpu->launcher, selection, p);
+  ATTN_TRY(check(selection, p));
+  const attn_gpu_launcher &launcher = lib.gpu->launcher;
+  ATTN_TRY(launchPlan(launcher, selection, p));
+  return launchDecode(launcher, selection, p);
 }

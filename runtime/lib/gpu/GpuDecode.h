@@ -22,6 +22,31 @@ struct Layout {
 attn_status layOut(const attn_gpu_kernel_desc &kernel, int64_t sms,
                    const attn_decode_params &params, Layout &layout);
 
+/// A kernel that fits, what was loaded of it, and how the call is laid out.
+struct Selection {
+  const attn_gpu_kernel_desc *desc;
+  const attn_gpu_functions *functions;
+  Layout layout;
+};
+/// Takes params that readFacts has checked.
+attn_status select(const attn_library &lib, const attn_decode_params &params,
+                   Selection &selection);
+/// Checks what the host can see of a call of at least one request.
+attn_status check(const Selection &selection, const attn_decode_params &params);
+
+/// Whether kernels for compute capability `arch` wait for the launch before
+/// them by themselves, so that they may be started early.
+bool waitsByItself(int32_t arch);
+/// The launches that attn_gpu_abi.h describes. The plan waits for what came
+/// before it, which may still be reading the workspace.
+attn_status launchPlan(const attn_gpu_launcher &launcher,
+                       const Selection &selection,
+                       const attn_decode_params &params);
+/// Decode and combine.
+attn_status launchDecode(const attn_gpu_launcher &launcher,
+                         const Selection &selection,
+                         const attn_decode_params &params);
+
 /// Rows that begin where the kernels' 16-byte accesses need them.
 attn_status checkRows(const char *name, const void *pointer, int32_t dtype,
                       std::initializer_list<Dimension> dimensions);

@@ -20,13 +20,15 @@ int32_t attn::runtime::getHostLevel(const attn_library *lib) {
   return lib->gpu ? ATTN_ISA_GPU + lib->gpu->launcher.arch : attn_cpu_isa();
 }
 
+// Of a grid in y and z, and of a CTA.
+static constexpr int32_t kMaxGrid = 65535, kMaxThreads = 1024;
+
+static bool isIn(int32_t value, int32_t maximum) {
+  return value >= 1 && value <= maximum;
+}
+
 /// What is wrong with a kernel's description; null if nothing is.
 static const char *findDefect(const attn_gpu_kernel_desc &desc) {
-  // Of a grid in y and z, and of a CTA.
-  constexpr int32_t kMaxGrid = 65535, kMaxThreads = 1024;
-  auto isIn = [](int32_t value, int32_t maximum) {
-    return value >= 1 && value <= maximum;
-  };
   if (desc.struct_size != sizeof(attn_gpu_kernel_desc))
     return "struct_size";
   if (!desc.name || !desc.plan || !desc.decode || !desc.combine)
@@ -59,6 +61,42 @@ static const char *findDefect(const attn_gpu_kernel_desc &desc) {
   if (desc.shared_bytes < 0)
     return "shared_bytes";
   return nullptr;
+}
+
+static const char *findDefect(const attn_gpu_project_desc &desc) {
+  if (desc.struct_size != sizeof(attn_gpu_project_desc))
+    return "struct_size";
+  if (!desc.name)
+    return "name";
+  if (desc.arch < 1)
+    return "arch";
+  if (!attn_dtype_size(desc.dtype) ||
+      (desc.in_dtype != desc.dtype && desc.in_dtype != ATTN_F32))
+    return "dtype";
+  if (!isIn(desc.heads, kMaxGrid))
+    return "head count";
+  if (desc.k_dim < 1 || desc.n_dim < 1)
+    return "width";
+  if (!isIn(desc.threads, kMaxThreads))
+    return "number of threads";
+  if (desc.column_blocks < 1)
+    return "grid";
+  if (desc.shared_bytes < 0)
+    return "shared_bytes";
+  return nullptr;
+}
+
+static attn_project_desc makeView(const attn_gpu_project_desc &desc) {
+  attn_project_desc view = {};
+  view.struct_size = sizeof view;
+  view.name = desc.name;
+  view.isa = ATTN_ISA_GPU + desc.arch;
+  view.dtype = desc.dtype;
+  view.in_dtype = desc.in_dtype;
+  view.heads = desc.heads;
+  view.k_dim = desc.k_dim;
+  view.n_dim = desc.n_dim;
+  return view;
 }
 
 static attn_kernel_desc makeView(const attn_gpu_kernel_desc &desc) {
@@ -94,6 +132,13 @@ static attn_status checkTable(const attn_gpu_kernel_table &table) {
     if (const char *defect = findDefect(table.kernels[i]))
       return fail(ATTN_ERROR_LIBRARY_TABLE, "GPU kernel %u has an invalid %s",
                   i, defect);
+  if (table.num_projections && !table.projections)
+    return fail(ATTN_ERROR_LIBRARY_TABLE,
+                "the GPU kernel table has no projections");
+  for (uint32_t i = 0; i < table.num_projections; ++i)
+    if (const char *defect = findDefect(table.projections[i]))
+      return fail(ATTN_ERROR_LIBRARY_TABLE,
+                  "GPU projection %u has an invalid %s", i, defect);
   return ATTN_OK;
 }
 
@@ -102,7 +147,8 @@ static attn_status checkLauncher(const attn_gpu_launcher &launcher) {
     return fail(ATTN_ERROR_STRUCT_SIZE,
                 "attn_gpu_launcher has struct_size %u; this runtime knows %zu",
                 launcher.struct_size, sizeof(attn_gpu_launcher));
-  if (!launcher.load || !launcher.launch || !launcher.unload)
+  if (!launcher.load || !launcher.launch || !launcher.unload ||
+      !launcher.load_projection)
     return fail(ATTN_ERROR_NULL_POINTER, "a launcher's function is null");
   if (launcher.sms < 1 || launcher.sms > INT32_MAX)
     return fail(ATTN_ERROR_VALUE, "the launcher has no multiprocessors");
@@ -110,23 +156,42 @@ static attn_status checkLauncher(const attn_gpu_launcher &launcher) {
 }
 
 /// Null where there is no memory.
-static gpu::Kernels *allocate(uint32_t count) {
-  size_t bytes = sizeof(gpu::Kernels) + count * (sizeof(attn_kernel_desc) +
-                                                 sizeof(attn_gpu_functions));
-  auto *kernels = static_cast<gpu::Kernels *>(calloc(1, bytes));
-  if (!kernels)
+static gpu::Kernels *allocate(const attn_gpu_kernel_table &from) {
+  size_t kernels = from.num_kernels, projections = from.num_projections;
+  size_t bytes = sizeof(gpu::Kernels) + kernels * sizeof(attn_kernel_desc) +
+                 projections * sizeof(attn_project_desc) +
+                 (kernels + projections) * sizeof(attn_gpu_functions);
+  auto *result = static_cast<gpu::Kernels *>(calloc(1, bytes));
+  if (!result)
     return nullptr;
-  auto *views = reinterpret_cast<attn_kernel_desc *>(kernels + 1);
-  kernels->table.kernels = views;
-  kernels->functions = reinterpret_cast<attn_gpu_functions *>(views + count);
-  return kernels;
+  auto *views = reinterpret_cast<attn_kernel_desc *>(result + 1);
+  auto *projectViews = reinterpret_cast<attn_project_desc *>(views + kernels);
+  result->descs = from.kernels;
+  result->projections = from.projections;
+  result->functions =
+      reinterpret_cast<attn_gpu_functions *>(projectViews + projections);
+  result->table.abi_version = ATTN_KERNEL_ABI_VERSION;
+  result->table.num_kernels = from.num_kernels;
+  result->table.kernels = views;
+  result->table.num_projections = from.num_projections;
+  result->table.projections = projectViews;
+  for (size_t i = 0; i < kernels; ++i)
+    views[i] = makeView(from.kernels[i]);
+  for (size_t i = 0; i < projections; ++i)
+    projectViews[i] = makeView(from.projections[i]);
+  return result;
+}
+
+static bool isLoaded(const attn_gpu_functions &functions) {
+  return functions.decode || functions.project;
 }
 
 void gpu::unload(Kernels *kernels) {
   if (!kernels)
     return;
-  for (uint32_t i = 0; i < kernels->table.num_kernels; ++i)
-    if (kernels->functions[i].decode)
+  uint32_t count = kernels->table.num_kernels + kernels->table.num_projections;
+  for (uint32_t i = 0; i < count; ++i)
+    if (isLoaded(kernels->functions[i]))
       kernels->launcher.unload(kernels->launcher.context,
                                &kernels->functions[i]);
   free(kernels);
@@ -134,40 +199,50 @@ void gpu::unload(Kernels *kernels) {
 
 /// The kernel of the name with the highest arch that the GPU can run and that
 /// comes before `limit` in that order; -1 if there is none.
-static int64_t findNext(const gpu::Kernels &kernels, const char *name,
+template <typename Desc>
+static int64_t findNext(const Desc *descs, uint32_t count, const char *name,
                         int32_t limit) {
   int64_t best = -1;
-  for (uint32_t i = 0; i < kernels.table.num_kernels; ++i) {
-    const attn_gpu_kernel_desc &desc = kernels.descs[i];
-    if (strcmp(desc.name, name) == 0 && desc.arch < limit &&
-        (best < 0 || desc.arch > kernels.descs[best].arch))
+  for (uint32_t i = 0; i < count; ++i)
+    if (strcmp(descs[i].name, name) == 0 && descs[i].arch < limit &&
+        (best < 0 || descs[i].arch > descs[best].arch))
       best = i;
-  }
   return best;
 }
 
-/// Loads the best kernel of a name. Code for other GPUs alone (sm_90a on a GPU
-/// of another generation) is passed over, for what suits older ones.
-static attn_status loadName(gpu::Kernels &kernels, const char *name) {
-  const attn_gpu_launcher &launcher = kernels.launcher;
-  int64_t i = findNext(kernels, name, launcher.arch + 1);
-  while (i >= 0 && !kernels.functions[i].decode) {
-    const attn_gpu_kernel_desc &desc = kernels.descs[i];
-    attn_status status =
-        launcher.load(launcher.context, &desc, &kernels.functions[i]);
-    if (status != ATTN_ERROR_CPU_FEATURE)
-      return status;
-    auto &view = const_cast<attn_kernel_desc &>(kernels.table.kernels[i]);
-    view.isa = ATTN_ISA_GPU + gpu::kOtherGpu + desc.arch;
-    i = findNext(kernels, name, desc.arch);
+/// Loads of each name the best kernel, or projection. Code for other GPUs alone
+/// (sm_90a on a GPU of another generation) is passed over, for what suits older
+/// ones. `views` stand for `descs`.
+template <typename Desc, typename View>
+static attn_status loadBest(const attn_gpu_launcher &launcher,
+                            attn_status (*load)(void *, const Desc *,
+                                                attn_gpu_functions *),
+                            const Desc *descs, const View *views,
+                            uint32_t count, attn_gpu_functions *functions) {
+  for (uint32_t each = 0; each < count; ++each) {
+    const char *name = descs[each].name;
+    int64_t i = findNext(descs, count, name, launcher.arch + 1);
+    while (i >= 0 && !isLoaded(functions[i])) {
+      attn_status status = load(launcher.context, &descs[i], &functions[i]);
+      if (status == ATTN_OK)
+        break;
+      if (status != ATTN_ERROR_CPU_FEATURE)
+        return status;
+      const_cast<View &>(views[i]).isa =
+          ATTN_ISA_GPU + gpu::kOtherGpu + descs[i].arch;
+      i = findNext(descs, count, name, descs[i].arch);
+    }
   }
   return ATTN_OK;
 }
 
 static attn_status load(gpu::Kernels &kernels) {
-  for (uint32_t i = 0; i < kernels.table.num_kernels; ++i)
-    ATTN_TRY(loadName(kernels, kernels.descs[i].name));
-  return ATTN_OK;
+  const attn_kernel_table &table = kernels.table;
+  ATTN_TRY(loadBest(kernels.launcher, kernels.launcher.load, kernels.descs,
+                    table.kernels, table.num_kernels, kernels.functions));
+  return loadBest(kernels.launcher, kernels.launcher.load_projection,
+                  kernels.projections, table.projections, table.num_projections,
+                  kernels.functions + table.num_kernels);
 }
 
 attn_status attn_library_from_gpu_table(const attn_gpu_kernel_table *table,
@@ -179,7 +254,7 @@ attn_status attn_library_from_gpu_table(const attn_gpu_kernel_table *table,
   *lib = nullptr;
   ATTN_TRY(checkTable(*table));
   ATTN_TRY(checkLauncher(*launcher));
-  gpu::Kernels *kernels = allocate(table->num_kernels);
+  gpu::Kernels *kernels = allocate(*table);
   auto *result = static_cast<attn_library *>(malloc(sizeof(attn_library)));
   if (!kernels || !result) {
     free(kernels);
@@ -187,12 +262,6 @@ attn_status attn_library_from_gpu_table(const attn_gpu_kernel_table *table,
     return fail(ATTN_ERROR_OUT_OF_MEMORY, "out of memory for a library");
   }
   kernels->launcher = *launcher;
-  kernels->descs = table->kernels;
-  kernels->table.abi_version = ATTN_KERNEL_ABI_VERSION;
-  kernels->table.num_kernels = table->num_kernels;
-  auto *views = const_cast<attn_kernel_desc *>(kernels->table.kernels);
-  for (uint32_t i = 0; i < table->num_kernels; ++i)
-    views[i] = makeView(table->kernels[i]);
   attn_status status = load(*kernels);
   if (status) {
     gpu::unload(kernels);

@@ -28,9 +28,15 @@ namespace gpu {
 /// with the arrays it points to.
 struct Kernels {
   attn_gpu_launcher launcher;
-  const attn_gpu_kernel_desc *descs; ///< the caller's
-  attn_gpu_functions *functions;     ///< of each kernel; zeros: not loaded
-  attn_kernel_table table;           ///< of what stands for them
+  const attn_gpu_kernel_desc *descs;        ///< the caller's
+  const attn_gpu_project_desc *projections; ///< the caller's
+  /// Of each kernel, then of each projection; zeros: not loaded.
+  attn_gpu_functions *functions;
+  attn_kernel_table table; ///< of what stands for them
+
+  attn_gpu_functions &projectFunctions(size_t index) const {
+    return functions[table.num_kernels + index];
+  }
 };
 
 /// Added to the level of a kernel whose code this GPU cannot load, though its

@@ -64,7 +64,7 @@ func.func @merge_dynamic(%o: tensor<?x?x?x8x64xf32>, %l: tensor<?x?x?x8xf32>) {
 // -----
 
 func.func @other_op(%x: tensor<?x1x128x128xbf16>, %w: tensor<128x128x512xbf16>) -> tensor<?x1x128x512xbf16> {
-  // expected-error @+1 {{'attn.project' op has no tile.projection_schedule; run attn-select-cpu-schedule first}}
+  // expected-error @+1 {{'attn.project' op has no tile.projection_schedule; run attn-select-cpu-schedule or attn-select-gpu-schedule first}}
   %y = attn.project %x, %w : (tensor<?x1x128x128xbf16>, tensor<128x128x512xbf16>) -> tensor<?x1x128x512xbf16>
   return %y : tensor<?x1x128x512xbf16>
 }
@@ -103,4 +103,13 @@ func.func @compress(%x: tensor<1x1x8xbf16>, %w: tensor<8x4xbf16>) -> tensor<1x1x
   // expected-error @+1 {{'attn.compress' op is computed by no kernel; only attn.attend, attn.merge, attn.project and attn.cache_append compile}}
   %c = attn.compress %x, %w : (tensor<1x1x8xbf16>, tensor<8x4xbf16>) -> tensor<1x1x4xbf16>
   return %c : tensor<1x1x4xbf16>
+}
+
+// -----
+
+func.func @mixed_project(%x: tensor<?x1x4x64xf16>, %w: tensor<4x64x128xbf16>) -> tensor<?x1x4x128xbf16> {
+  // expected-error @+1 {{multiplies 'f16' by 'bf16' to 'bf16'; kernels have input and output of the weight's type, or an input of f32}}
+  %y = attn.project %x, %w {tile.projection_schedule = #tile.projection_schedule<engine = fma, vector = 8, few_rows = 4, prefetch = 0>}
+     : (tensor<?x1x4x64xf16>, tensor<4x64x128xbf16>) -> tensor<?x1x4x128xbf16>
+  return %y : tensor<?x1x4x128xbf16>
 }

@@ -10,6 +10,16 @@ func.func @up(%x: tensor<?x1x4x64xbf16>, %w: tensor<4x64x128xbf16>) -> tensor<?x
 
 // -----
 
+// An f32 input is one of another kernel that was not rounded.
+
+// CHECK: tile.projection @unrounded {element = bf16, heads = 4 : i64, k = 64 : i64, n = 128 : i64, schedule = {{.*}}, wide_input}
+func.func @unrounded(%x: tensor<?x1x4x64xf32>, %w: tensor<4x64x128xbf16>) -> tensor<?x1x4x128xbf16> {
+  %y = attn.project %x, %w : (tensor<?x1x4x64xf32>, tensor<4x64x128xbf16>) -> tensor<?x1x4x128xbf16>
+  return %y : tensor<?x1x4x128xbf16>
+}
+
+// -----
+
 // The chain of absorbed attention: the query's projection, attention over the
 // latent rows, the output's projection, which reads what the attention leaves
 // in f32.

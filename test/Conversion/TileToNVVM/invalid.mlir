@@ -153,8 +153,18 @@ tile.kernel @inits attributes {sinks, group = 4 : i64, q_len = 1 : i64,
 
 // -----
 
-// expected-error @+1 {{leaves its output in f32 for a projection, which the NVVM target has not}}
-tile.kernel @wide attributes {wide_output, group = 4 : i64, q_len = 1 : i64,
-    cache = #tile.cache<heads = 2, k = 64, v = 64, element = bf16, layout = row, v_in_k = false>,
-    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
-}
+// expected-error @+1 {{has no gpu_schedule; run attn-select-gpu-schedule before convert-attn-to-tile}}
+tile.projection @projection_for_a_cpu {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16,
+    schedule = #tile.projection_schedule<engine = fma, vector = 8, few_rows = 4, prefetch = 0>}
+
+// -----
+
+// expected-error @+1 {{has weights of f32; mma.sync multiplies bf16 and f16 only}}
+tile.projection @projection_f32 {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = f32,
+    gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 2, ctas_per_sm = 1>}
+
+// -----
+
+// expected-error @+1 {{k must be a multiple of 16, got 72}}
+tile.projection @projection_k {heads = 4 : i64, k = 72 : i64, n = 64 : i64, element = bf16,
+    gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 2, ctas_per_sm = 1>}

@@ -77,12 +77,58 @@ func.func @dynamic_queries(%q: tensor<1x?x8x64xbf16>, %c: !dynamic) -> tensor<1x
 
 // -----
 
-!rows = !attn.kv_cache<heads = 1, parts = [latent : 64, rope : 16], bf16, page = 64>
-func.func @up_projections(%q: tensor<?x1x4x48xbf16>, %c: !rows, %uk: tensor<4x32x64xbf16>, %uv: tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16> {
-  // expected-error @+1 {{brings its up-projections, which no GPU kernel multiplies by}}
+// Up-projections have schedules of their own: of W_UK, and of W_UV, whose input
+// is f32. All of a CTA's weights are in flight at once: of 128 rows of 64
+// columns four CTAs make 64 KB; where shared memory holds fewer, 128 columns.
+
+// CHECK-LABEL: func @up_projections
+// SM90: tile.gpu_projection_schedules = [#tile.gpu_projection_schedule<warps = 4, rows = 64, columns = 64, stages = 4, ctas_per_sm = 4>, #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 4, ctas_per_sm = 2>]
+// SM86: tile.gpu_projection_schedules = [#tile.gpu_projection_schedule<warps = 8, rows = 64, columns = 128, stages = 4, ctas_per_sm = 2>, #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 4, ctas_per_sm = 1>]
+// CHECK-SAME: tile.schedule = #tile.gpu_schedule<
+!rows = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+func.func @up_projections(%q: tensor<?x1x128x192xbf16>, %c: !rows, %uk: tensor<128x128x512xbf16>, %uv: tensor<128x512x128xbf16>) -> tensor<?x1x128x128xbf16> {
   %o = attn.attend %q, %c up(%uk, %uv) {form = #attn.form<absorbed>, up_transposed,
+         heads = #attn.heads<q = 128, kv = 1>, latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>,
+         scale = 0.125 : f32}
+     : (tensor<?x1x128x192xbf16>, !rows, tensor<128x128x512xbf16>, tensor<128x512x128xbf16>) -> tensor<?x1x128x128xbf16>
+  return %o : tensor<?x1x128x128xbf16>
+}
+
+// -----
+
+// 80 columns are five groups of 16.
+
+// CHECK-LABEL: func @project
+// CHECK: tile.gpu_projection_schedules = [#tile.gpu_projection_schedule<warps = 5, rows = {{[0-9]+}}, columns = 80, stages = 3,
+func.func @project(%x: tensor<?x1x4x48xf16>, %w: tensor<4x48x80xf16>) -> tensor<?x1x4x80xf16> {
+  %y = attn.project %x, %w : (tensor<?x1x4x48xf16>, tensor<4x48x80xf16>) -> tensor<?x1x4x80xf16>
+  return %y : tensor<?x1x4x80xf16>
+}
+
+// -----
+
+func.func @project_odd(%x: tensor<?x1x4x40xbf16>, %w: tensor<4x40x64xbf16>) -> tensor<?x1x4x64xbf16> {
+  // expected-error @+1 {{multiplies by weights of 'tensor<4x40x64xbf16>'; GPU kernels take extents that are known, the last two multiples of 16}}
+  %y = attn.project %x, %w : (tensor<?x1x4x40xbf16>, tensor<4x40x64xbf16>) -> tensor<?x1x4x64xbf16>
+  return %y : tensor<?x1x4x64xbf16>
+}
+
+// -----
+
+func.func @project_long(%x: tensor<?x1x1x7168xbf16>, %w: tensor<1x7168x64xbf16>) -> tensor<?x1x1x64xbf16> {
+  // expected-error @+1 {{multiplies by weights of 'tensor<1x7168x64xbf16>', of which 16 columns do not fit the shared memory of}}
+  %y = attn.project %x, %w : (tensor<?x1x1x7168xbf16>, tensor<1x7168x64xbf16>) -> tensor<?x1x1x64xbf16>
+  return %y : tensor<?x1x1x64xbf16>
+}
+
+// -----
+
+!rows = !attn.kv_cache<heads = 1, parts = [latent : 64, rope : 16], bf16, page = 64>
+func.func @materialized(%q: tensor<?x1x4x48xbf16>, %c: !rows, %uk: tensor<4x64x32xbf16>, %uv: tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16> {
+  // expected-error @+1 {{brings its up-projections, which GPU kernels multiply by in the form absorbed alone}}
+  %o = attn.attend %q, %c up(%uk, %uv) {form = #attn.form<materialized>,
          heads = #attn.heads<q = 4, kv = 1>, latent = #attn.latent<rank = 64, rope = 16, nope = 32, v = 32>,
          scale = 0.125 : f32}
-     : (tensor<?x1x4x48xbf16>, !rows, tensor<4x32x64xbf16>, tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16>
+     : (tensor<?x1x4x48xbf16>, !rows, tensor<4x64x32xbf16>, tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16>
   return %o : tensor<?x1x4x32xbf16>
 }

@@ -623,3 +623,38 @@ tile.projection @j2 {heads = 1 : i64, k = 64 : i64, n = 32 : i64, element = bf16
 
 // expected-error @+1 {{few_rows and prefetch must not be negative}}
 tile.projection @j3 {heads = 1 : i64, k = 64 : i64, n = 32 : i64, element = bf16, schedule = #tile.projection_schedule<engine = fma, vector = 16, few_rows = -1, prefetch = 0>}
+
+// -----
+
+// expected-error @+1 {{warps must be 1 to 16, got 17}}
+func.func private @p1() attributes {a = #tile.gpu_projection_schedule<warps = 17, rows = 16, columns = 272, stages = 2, ctas_per_sm = 1>}
+
+// -----
+
+// expected-error @+1 {{rows must be 16, 32, 48 or 64, got 24}}
+func.func private @p2() attributes {a = #tile.gpu_projection_schedule<warps = 4, rows = 24, columns = 64, stages = 2, ctas_per_sm = 1>}
+
+// -----
+
+// expected-error @+1 {{columns must be a multiple of 16 a warp, got 96 for 4 warps}}
+func.func private @p3() attributes {a = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 96, stages = 2, ctas_per_sm = 1>}
+
+// -----
+
+// expected-error @+1 {{stages must be 1 to 8, got 9}}
+func.func private @p4() attributes {a = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 9, ctas_per_sm = 1>}
+
+// -----
+
+// expected-error @+1 {{ctas_per_sm must be positive, got 0}}
+func.func private @p5() attributes {a = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 2, ctas_per_sm = 0>}
+
+// -----
+
+// expected-error @+1 {{on a GPU has n of 96 in blocks of 64, and k of 64 in 2 stages of 16 and more}}
+tile.projection @y4_columns {heads = 1 : i64, k = 64 : i64, n = 96 : i64, element = bf16, gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 2, ctas_per_sm = 1>}
+
+// -----
+
+// expected-error @+1 {{on a GPU has n of 64 in blocks of 64, and k of 32 in 4 stages of 16 and more}}
+tile.projection @y4_stages {heads = 1 : i64, k = 32 : i64, n = 64 : i64, element = bf16, gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 4, ctas_per_sm = 1>}

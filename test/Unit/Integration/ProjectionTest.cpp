@@ -5,21 +5,21 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Numbers.h"
 #include "attn/Harness/Session.h"
 #include "attn/Interpreter/Rounding.h"
 #include "attn/Register.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/Parser/Parser.h"
-#include "llvm/ADT/APFloat.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "gtest/gtest.h"
 
 #include <cmath>
-#include <cstring>
 #include <random>
 
 using namespace attn;
 using namespace attn::harness;
+using namespace attn::test;
 
 namespace {
 
@@ -35,35 +35,6 @@ std::string nameOf(const testing::TestParamInfo<Shape> &info) {
   return llvm::formatv("{0}_{1}_{2}x{3}x{4}{5}", cpuLevelName(s.level), s.dtype,
                        s.heads, s.k, s.n, s.wide ? "_wide" : "");
 }
-
-/// Floats of a format, in its bits.
-struct Numbers {
-  Numbers(const char *dtype, size_t count)
-      : format(dtype == llvm::StringRef("bf16")  ? llvm::APFloat::BFloat()
-               : dtype == llvm::StringRef("f16") ? llvm::APFloat::IEEEhalf()
-                                                 : llvm::APFloat::IEEEsingle()),
-        bytes(llvm::APFloat::semanticsSizeInBits(format) / 8),
-        data(count * bytes, '\xff') {} // NaN
-  double get(size_t i) const {
-    uint64_t bits = 0;
-    std::memcpy(&bits, &data[i * bytes], bytes);
-    llvm::APFloat value(format, llvm::APInt(bytes * 8, bits));
-    bool lossy;
-    value.convert(llvm::APFloat::IEEEdouble(),
-                  llvm::APFloat::rmNearestTiesToEven, &lossy);
-    return value.convertToDouble();
-  }
-  void set(size_t i, double x) {
-    llvm::APFloat value(x);
-    bool lossy;
-    value.convert(format, llvm::APFloat::rmNearestTiesToEven, &lossy);
-    uint64_t bits = value.bitcastToAPInt().getZExtValue();
-    std::memcpy(&data[i * bytes], &bits, bytes);
-  }
-  const llvm::fltSemantics &format;
-  size_t bytes;
-  std::vector<char> data;
-};
 
 class ProjectionKernel : public testing::TestWithParam<Shape> {};
 
@@ -132,21 +103,11 @@ TEST_P(ProjectionKernel, IsTheProduct) {
             ASSERT_TRUE(std::isnan(got)) << "writes outside of its item";
             continue;
           }
-          double want = 0, magnitude = 0;
-          for (int64_t i = 0; i < s.k; ++i) {
-            double product = in.get((b * tokens + t) * inToken + h * s.k + i) *
-                             weight.get((h * s.k + i) * s.n + j);
-            want += product;
-            magnitude += std::fabs(product);
-          }
-          // f32 sums, the rest of an f32 input beyond 16 bits, and rounding.
-          double limit =
-              magnitude * (s.wide ? 1e-5 : 1e-6) +
-              std::fabs(want) *
-                  std::ldexp(
-                      1.0, -int(llvm::APFloat::semanticsPrecision(out.format)));
-          ASSERT_NEAR(got, want, limit) << tokens << " tokens: [" << b << ", "
-                                        << t << ", " << h << ", " << j << "]";
+          Product product = multiply(in, (b * tokens + t) * inToken + h * s.k,
+                                     weight, h * s.k * s.n + j, s.n, s.k);
+          ASSERT_NEAR(got, product.value, product.limit(out, s.wide))
+              << tokens << " tokens: [" << b << ", " << t << ", " << h << ", "
+              << j << "]";
         }
   }
 }

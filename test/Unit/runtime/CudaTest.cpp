@@ -38,7 +38,7 @@ struct Cuda : testing::Test {
 
   attn_status open(attn_gpu_kernel_desc desc) {
     kernel = desc;
-    table = {ATTN_GPU_ABI_VERSION, 1, &kernel};
+    table = {ATTN_GPU_ABI_VERSION, 1, &kernel, &projection, hasProjection, 0};
     attn_gpu_launcher launcher;
     if (attn_status status = cuda::makeLauncher(driver, launcher))
       return status;
@@ -52,6 +52,9 @@ struct Cuda : testing::Test {
   cuda::Driver driver;
   FakeCuda *fake = nullptr;
   attn_gpu_kernel_desc kernel;
+  attn_gpu_project_desc projection =
+      gpuProjection("absorb", 128, 512, ATTN_BF16);
+  bool hasProjection = false;
   attn_gpu_kernel_table table;
   Library lib;
 };
@@ -212,6 +215,31 @@ TEST_F(Cuda, AnImageMayLackMergeAndAppend) {
   fake->missing = "gqa_combine";
   EXPECT_EQ(open(gpuKernel()), ATTN_ERROR_CUDA);
   EXPECT_EQ(fake->loadedModules, 0);
+}
+
+TEST_F(Cuda, ProjectionsAreModulesOfTheirOwn) {
+  hasProjection = true;
+  ASSERT_EQ(open(gpuKernel()), ATTN_OK) << message();
+  EXPECT_EQ(fake->loadedModules, 2);
+  ASSERT_EQ(fake->sharedLimits.size(), 2u);
+  EXPECT_EQ(fake->sharedLimits[1].first, "absorb");
+  EXPECT_EQ(fake->sharedLimits[1].second, 60 * 1024);
+  attn_project_params p = gpuProjectParams(lib.get());
+  fake->calls.clear();
+  ASSERT_EQ(attn_project(&p), ATTN_OK) << message();
+  EXPECT_EQ(fake->calls, std::vector<std::string>(1, "cuLaunchKernelEx"));
+  ASSERT_EQ(fake->launches.size(), 1u);
+  EXPECT_EQ(fake->launches[0].function, "absorb");
+  EXPECT_EQ(fake->launches[0].args.project.tensors.weight, p.weight);
+  lib.reset();
+  EXPECT_EQ(fake->loadedModules, 0);
+
+  fake->missing = "absorb";
+  EXPECT_EQ(open(gpuKernel()), ATTN_ERROR_CUDA);
+  EXPECT_EQ(fake->loadedModules, 0);
+  fake->missing.clear();
+  projection.image = nullptr;
+  EXPECT_EQ(open(gpuKernel()), ATTN_ERROR_LIBRARY_TABLE);
 }
 
 TEST_F(Cuda, DriverErrorsKeepTheirWords) {

@@ -45,6 +45,26 @@ inline attn_gpu_kernel_desc gpuKernel() {
   return desc;
 }
 
+/// A projection of 32 heads, as CTAs of 128 threads and 60 KiB.
+inline attn_gpu_project_desc gpuProjection(const char *name, int32_t k,
+                                           int32_t n, int32_t inDtype) {
+  attn_gpu_project_desc desc = {};
+  desc.struct_size = sizeof desc;
+  desc.name = name;
+  desc.arch = 80;
+  desc.dtype = ATTN_BF16;
+  desc.in_dtype = inDtype;
+  desc.heads = 32;
+  desc.k_dim = k;
+  desc.n_dim = n;
+  desc.threads = 128;
+  desc.shared_bytes = 60 * 1024;
+  desc.column_blocks = n / 64;
+  desc.image = "image";
+  desc.image_bytes = 6;
+  return desc;
+}
+
 /// A pointer that nobody may follow, of the highest alignment.
 template <typename T>
 T *devicePointer(uintptr_t value) {
@@ -135,6 +155,32 @@ inline attn_append_params gpuAppendParams(const attn_library *lib) {
   p.k_stride_block = p.v_stride_block = 16 * 8 * 128;
   p.k_stride_token = p.v_stride_token = 8 * 128;
   p.k_stride_head = p.v_stride_head = 128;
+  p.stream = devicePointer<void>(8);
+  return p;
+}
+
+/// Seven rows for a projection of 128 to 512.
+inline attn_project_params gpuProjectParams(const attn_library *lib) {
+  attn_project_params p = {};
+  p.struct_size = sizeof p;
+  p.device = ATTN_DEVICE_CUDA;
+  p.lib = lib;
+  p.dtype = ATTN_BF16;
+  p.isa = ATTN_ISA_AUTO;
+  p.heads = 32;
+  p.in_dim = 128;
+  p.out_dim = 512;
+  p.rows = 7;
+  p.in = devicePointer<void>(1);
+  p.in_stride_row = 32 * 192;
+  p.in_stride_head = 192;
+  p.weight = devicePointer<void>(2);
+  p.weight_stride_head = 128 * 512;
+  p.weight_stride_in = 512;
+  p.weight_stride_out = 1;
+  p.out = devicePointer<void>(3);
+  p.out_stride_row = 32 * 576;
+  p.out_stride_head = 576;
   p.stream = devicePointer<void>(8);
   return p;
 }

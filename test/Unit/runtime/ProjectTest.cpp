@@ -117,12 +117,12 @@ TEST(Project, RefusesBadInputAndWritesNothing) {
     statement;                                                                 \
   }
   const Case cases[] = {
-      {"size", ATTN_ERROR_STRUCT_SIZE, SPOIL(p.struct_size -= 8)},
+      {"size", ATTN_ERROR_STRUCT_SIZE, SPOIL(p.struct_size -= 16)},
       {"flags", ATTN_ERROR_FLAGS, SPOIL(p.flags = 1)},
       {"dtype", ATTN_ERROR_ENUM, SPOIL(p.dtype = 3)},
       {"isa", ATTN_ERROR_ENUM, SPOIL(p.isa = -2)},
       {"device", ATTN_ERROR_ENUM, SPOIL(p.device = 7)},
-      {"CUDA", ATTN_ERROR_UNSUPPORTED, SPOIL(p.device = ATTN_DEVICE_CUDA)},
+      {"CUDA", ATTN_ERROR_NULL_POINTER, SPOIL(p.device = ATTN_DEVICE_CUDA)},
       {"stream", ATTN_ERROR_DEVICE, SPOIL(p.stream = &p)},
       {"heads", ATTN_ERROR_SHAPE, SPOIL(p.heads = 0)},
       {"in_dim", ATTN_ERROR_SHAPE, SPOIL(p.in_dim = 0)},

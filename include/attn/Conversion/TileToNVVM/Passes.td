@@ -32,13 +32,21 @@ def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::ModuleOp"> {
     The function `<name>` carries `attn.gpu_kernel`, a dictionary of the facts
     that the kernel table needs (threads and shared memory among them).
 
-    `dependent-launch` puts `griddepcontrol` between the three kernels, which
-    needs sm_90.
+    Each `tile.projection` becomes one function, which carries
+    `attn.gpu_projection`. A CTA has some columns of one head's weights and sends
+    for all of them by `cp.async` as it starts, in as many groups as its
+    `#tile.gpu_projection_schedule` has stages; the rows of the input then pass
+    by, 16 to 64 at a time, and `mma.sync` sums in f32. An f32 input is
+    multiplied as the sum of two numbers of 16 bits.
 
-    Refused, with a reason: f32 caches (`mma.sync` has no f32), the own layout,
-    widths that are no multiple of 16 or that the warps do not divide.
+    `dependent-launch` puts `griddepcontrol` between the kernels of a call, which
+    needs sm_90; a projection sends for its weights before it waits.
 
-    Example: test/Conversion/TileToNVVM/decode.mlir.
+    Refused, with a reason: f32 caches and weights (`mma.sync` has no f32), the
+    own layout, widths that are no multiple of 16 or that the warps do not
+    divide.
+
+    Examples: test/Conversion/TileToNVVM/decode.mlir, projection.mlir.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
@@ -46,7 +54,8 @@ def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::ModuleOp"> {
     Option<"dependentLaunch", "dependent-launch", "bool", "false",
            "Overlap the kernels of a call (sm_90 and up)">];
   let statistics = [
-    Statistic<"numKernels", "kernels", "Kernels lowered">];
+    Statistic<"numKernels", "kernels", "Kernels lowered">,
+    Statistic<"numProjections", "projections", "Projections lowered">];
 }
 
 #endif // ATTN_CONVERSION_TILETONVVM_PASSES_TD

@@ -15,6 +15,8 @@ namespace attn {
 /// Name of the dictionary of compile-time facts on a lowered decode kernel:
 /// the fields of attn_gpu_kernel_desc.
 inline constexpr llvm::StringLiteral kGPUKernelAttrName = "attn.gpu_kernel";
+inline constexpr llvm::StringLiteral kGPUProjectionAttrName =
+    "attn.gpu_projection";
 /// The symbol that stands for a CTA's dynamic shared memory.
 inline constexpr llvm::StringLiteral kSharedMemoryName = "attn_smem";
 

@@ -124,6 +124,58 @@ choose(MLIRContext *ctx, const NVVMArch &arch, const Shape &s) {
   return std::nullopt;
 }
 
+/// A projection's schedule and what speaks for it, in this order: bytes of the
+/// weights in flight, as far as they help; whole lines of 128 bytes of their
+/// rows; two CTAs on an SM; few passes of the weights through ldmatrix, so many
+/// rows; many CTAs, so few columns.
+struct ProjectionCandidate {
+  tile::GPUProjectionScheduleAttr schedule;
+  int64_t inFlight = 0;
+
+  auto merits() const {
+    return std::tuple(std::min(inFlight, kEnoughBytesInFlight),
+                      std::min<int64_t>(schedule.getColumns(), 64),
+                      std::min<int64_t>(schedule.getCtasPerSm(), 2),
+                      schedule.getRows(), -schedule.getColumns());
+  }
+};
+
+/// How to multiply by `[H, k, n]`; null where nothing fits. All of a CTA's
+/// weights are on their way at once.
+tile::GPUProjectionScheduleAttr chooseProjection(MLIRContext *ctx,
+                                                 const NVVMArch &arch,
+                                                 int64_t k, int64_t n,
+                                                 bool wide) {
+  ProjectionCandidate best;
+  for (int64_t columns = 16; columns <= std::min<int64_t>(n, 128);
+       columns += 16) {
+    if (n % columns)
+      continue;
+    int64_t warps = columns / 16;
+    for (int64_t rows = 16; rows <= 64; rows += 16) {
+      int64_t bytes =
+          nvvm::ProjectionSharedMemory({k, columns, rows, wide}).bytes;
+      if (bytes > arch.maxSharedPerCTA)
+        break;
+      // Sums and operands; the rest as ptxas was seen to take.
+      int64_t registers = rows / 16 * (wide ? 16 : 12) + 64;
+      int64_t ctas =
+          std::min(8, getOccupancy(arch, {static_cast<int>(32 * warps),
+                                          static_cast<int>(registers),
+                                          static_cast<int>(bytes)})
+                          .ctas);
+      ProjectionCandidate candidate{tile::GPUProjectionScheduleAttr::get(
+                                        ctx, warps, rows, columns,
+                                        /*stages=*/std::min<int64_t>(4, k / 16),
+                                        ctas),
+                                    ctas * k * columns * 2};
+      if (!best.schedule || candidate.merits() > best.merits())
+        best = candidate;
+    }
+  }
+  return best.schedule;
+}
+
 struct SelectGPUSchedule
     : attn::impl::AttnSelectGPUScheduleBase<SelectGPUSchedule> {
   using Base::Base;
@@ -134,18 +186,35 @@ struct SelectGPUSchedule
       getOperation()->emitError(llvm::toString(arch.takeError()));
       return signalPassFailure();
     }
-    WalkResult result = getOperation()->walk([&](AttendOp attend) {
-      KVCacheType cache = attend.getCacheType();
-      if (!cache || attend->hasAttr("tile.schedule"))
+    WalkResult result = getOperation()->walk([&](Operation *op) {
+      if (auto project = dyn_cast<ProjectOp>(op)) {
+        auto input = cast<RankedTensorType>(project.getInput().getType());
+        if (failed(selectProjections(
+                project, *arch,
+                {{project.getWeight(), input.getElementType().isF32()}})))
+          return WalkResult::interrupt();
+        return WalkResult::advance();
+      }
+      auto attend = dyn_cast<AttendOp>(op);
+      KVCacheType cache = attend ? attend.getCacheType() : KVCacheType();
+      if (!cache)
+        return WalkResult::advance();
+      if (attend.hasUpProjections()) {
+        if (attend.getForm() != Form::Absorbed) {
+          attend.emitOpError("brings its up-projections, which GPU kernels "
+                             "multiply by in the form absorbed alone");
+          return WalkResult::interrupt();
+        }
+        if (failed(selectProjections(attend, *arch,
+                                     {{attend.getUpK(), /*wide=*/false},
+                                      {attend.getUpV(), /*wide=*/true}})))
+          return WalkResult::interrupt();
+      }
+      if (attend->hasAttr("tile.schedule"))
         return WalkResult::advance();
       RankedTensorType query = attend.getQuery().getType();
       if (query.isDynamicDim(1)) {
         attend.emitOpError("needs static query tokens");
-        return WalkResult::interrupt();
-      }
-      if (attend.hasUpProjections()) {
-        attend.emitOpError("brings its up-projections, which no GPU kernel "
-                           "multiplies by");
         return WalkResult::interrupt();
       }
       Shape shape{attend.getHeads().getGroup() * query.getDimSize(1),
@@ -167,6 +236,39 @@ struct SelectGPUSchedule
     });
     if (result.wasInterrupted())
       signalPassFailure();
+  }
+
+  /// A product with weights `[H, K, N]`.
+  struct Product {
+    Value weight;
+    bool wide;
+  };
+
+  LogicalResult selectProjections(Operation *op, const NVVMArch &arch,
+                                  ArrayRef<Product> products) {
+    if (op->hasAttr(tile::kGPUProjectionSchedulesName))
+      return success();
+    SmallVector<Attribute> schedules;
+    for (const Product &product : products) {
+      auto type = cast<RankedTensorType>(product.weight.getType());
+      int64_t k = type.getDimSize(1), n = type.getDimSize(2);
+      if (!type.hasStaticShape() || k % 16 || n % 16)
+        return op->emitOpError("multiplies by weights of ")
+               << type
+               << "; GPU kernels take extents that are known, the "
+                  "last two multiples of 16";
+      auto schedule = chooseProjection(&getContext(), arch, k, n, product.wide);
+      if (!schedule)
+        return op->emitOpError("multiplies by weights of ")
+               << type << ", of which 16 columns do not fit the shared memory "
+               << "of " << chip << " (" << arch.maxSharedPerCTA
+               << " bytes a block) beside 16 rows";
+      schedules.push_back(schedule);
+      ++numProjections;
+    }
+    op->setAttr(tile::kGPUProjectionSchedulesName,
+                ArrayAttr::get(&getContext(), schedules));
+    return success();
   }
 
   void annotate(AttendOp attend, tile::GPUScheduleAttr schedule) {

@@ -120,6 +120,24 @@ ProjectionScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult
+GPUProjectionScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  int64_t warps, int64_t rows, int64_t columns,
+                                  int64_t stages, int64_t ctasPerSm) {
+  if (warps < 1 || warps > 16) // P1
+    return emitError() << "warps must be 1 to 16, got " << warps;
+  if (rows < 16 || rows > 64 || rows % 16) // P2
+    return emitError() << "rows must be 16, 32, 48 or 64, got " << rows;
+  if (columns <= 0 || columns % (16 * warps)) // P3
+    return emitError() << "columns must be a multiple of 16 a warp, got "
+                       << columns << " for " << warps << " warps";
+  if (stages < 1 || stages > 8) // P4
+    return emitError() << "stages must be 1 to 8, got " << stages;
+  if (ctasPerSm < 1) // P5
+    return emitError() << "ctas_per_sm must be positive, got " << ctasPerSm;
+  return success();
+}
+
 LogicalResult TileType::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t rows, int64_t cols, Type elementType) {
   if (rows <= 0 || cols <= 0) // X1

@@ -222,5 +222,10 @@ LogicalResult ProjectionOp::verify() {
       (!element.isBF16() || getK() % 32 || getN() % 32)) // Y3
     return emitOpError("on engine amx multiplies bf16, with k and n multiples "
                        "of 32");
+  if (std::optional<GPUProjectionScheduleAttr> gpu = getGpuSchedule();
+      gpu && (getN() % gpu->getColumns() || 16 * gpu->getStages() > getK()))
+    return emitOpError("on a GPU has n of ") // Y4
+           << getN() << " in blocks of " << gpu->getColumns() << ", and k of "
+           << getK() << " in " << gpu->getStages() << " stages of 16 and more";
   return success();
 }

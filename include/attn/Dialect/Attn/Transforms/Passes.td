@@ -53,9 +53,14 @@ def AttnSelectGPUSchedule : Pass<"attn-select-gpu-schedule"> {
     law: bandwidth times latency). Lowerings read the attribute and decide
     nothing; write it by hand to test one alone.
 
-    The choice is a remark per op (`--remarks-filter=attn`). Widths that no GPU
-    kernel takes, heads that do not fit shared memory, an unknown number of query
-    tokens, and up-projections are errors.
+    `attn.project`, and attention that brings its up-projections in the form
+    absorbed, get `tile.gpu_projection_schedules`, a
+    `#tile.gpu_projection_schedule` for each product: columns and rows of a CTA
+    that keep enough of the weights in flight.
+
+    The choice is a remark per attention (`--remarks-filter=attn`). Widths that
+    no GPU kernel takes, heads and weights that do not fit shared memory, an
+    unknown number of query tokens, and up-projections in another form are errors.
 
     Example (test/Dialect/Attn/select-gpu-schedule.mlir):
 
@@ -71,7 +76,8 @@ def AttnSelectGPUSchedule : Pass<"attn-select-gpu-schedule"> {
     Option<"chip", "chip", "std::string", "\"sm_80\"",
            "Architecture: sm_80, sm_86, sm_89, sm_90, sm_90a, sm_100, sm_120">];
   let statistics = [
-    Statistic<"numMmaSync", "mma-sync", "Attentions in the form mma_sync">];
+    Statistic<"numMmaSync", "mma-sync", "Attentions in the form mma_sync">,
+    Statistic<"numProjections", "projections", "Projections scheduled">];
 }
 
 def AttnAbsorb : Pass<"attn-absorb"> {

@@ -37,6 +37,11 @@ namespace attn::tile {
 /// finite, so that differences are never NaN (see tile.online_softmax).
 constexpr float kInitialMax = -1.0e30f;
 
+/// On an op that becomes projections: an array with a
+/// `#tile.gpu_projection_schedule` for each of them.
+constexpr llvm::StringLiteral kGPUProjectionSchedulesName =
+    "tile.gpu_projection_schedules";
+
 } // namespace attn::tile
 
 #endif // ATTN_DIALECT_TILE_IR_TILE_H

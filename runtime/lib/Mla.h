@@ -1,0 +1,33 @@
+//===-- Mla.h - What attn_mla_decode shares with other devices --*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_LIB_MLA_H
+#define ATTN_RUNTIME_LIB_MLA_H
+
+#include "attn_runtime.h"
+
+namespace attn::runtime {
+
+/// What a projection is found by.
+struct ProjectionFacts {
+  int32_t dtype, inDtype, heads;
+  int64_t k, n;
+};
+
+/// The projection of the highest level up to `limit` that has these facts.
+attn_status selectProjection(const attn_library *lib,
+                             const ProjectionFacts &facts, int32_t limit,
+                             bool allowEmulated,
+                             const attn_project_desc *&desc);
+
+/// Checks pointers and strides of a call's own tensors; reads none.
+attn_status checkTensors(const attn_mla_params &params,
+                         const attn_decode_params &decode);
+
+} // namespace attn::runtime
+
+#endif // ATTN_RUNTIME_LIB_MLA_H

@@ -1,0 +1,142 @@
+//===-- GpuMla.cpp - attn_mla_decode on a GPU -----------------------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Decode.h"
+#include "../Validate.h"
+#include "GpuDecode.h"
+#include "GpuProject.h"
+#include "attn_layout.h"
+
+using namespace attn::runtime;
+
+namespace {
+
+/// The kernels of a call and how its workspace is divided: the attention's own,
+/// queries in the latent space, and what the attention makes of them.
+struct MlaSelection {
+  gpu::Selection attention;
+  gpu::Projection query, output;
+  uint64_t queries, outputs, total; ///< byte offsets
+};
+
+} // namespace
+
+static attn_status select(const attn_library &lib, const attn_mla_params &p,
+                          const attn_decode_params &d, MlaSelection &s) {
+  ATTN_TRY(gpu::select(lib, d, s.attention));
+  ATTN_TRY(gpu::select(lib, {d.dtype, d.dtype, d.q_heads, p.nope, d.v_dim},
+                       s.query));
+  ATTN_TRY(
+      gpu::select(lib, {d.dtype, ATTN_F32, d.q_heads, d.v_dim, p.v}, s.output));
+  ATTN_TRY(gpu::checkRowCount(d.max_batch, d.q_len));
+  WorkspaceDivider divider;
+  divider.add({s.attention.layout.total});
+  uint64_t rows = uint64_t(d.max_batch) * uint64_t(d.q_len);
+  uint64_t heads = uint64_t(d.q_heads);
+  s.queries = divider.add(
+      {rows, heads, uint64_t(d.k_dim), uint64_t(attn_dtype_size(d.dtype))});
+  s.outputs = divider.add({rows, heads, uint64_t(d.v_dim), sizeof(float)});
+  return divider.finish(s.total);
+}
+
+static attn_status checkAlignment(const attn_mla_params &p,
+                                  const attn_decode_params &d) {
+  ATTN_TRY(gpu::checkRows("q_nope", p.q_nope, d.dtype,
+                          {{d.batch, p.q_nope_stride_batch},
+                           {d.q_len, p.q_nope_stride_token},
+                           {d.q_heads, p.q_nope_stride_head}}));
+  if (d.k_dim > d.v_dim)
+    ATTN_TRY(gpu::checkRows("q_rope", p.q_rope, d.dtype,
+                            {{d.batch, p.q_rope_stride_batch},
+                             {d.q_len, p.q_rope_stride_token},
+                             {d.q_heads, p.q_rope_stride_head}}));
+  ATTN_TRY(gpu::checkRows("w_uk", p.w_uk, d.dtype, {}));
+  ATTN_TRY(gpu::checkRows("w_uv", p.w_uv, d.dtype, {}));
+  return gpu::checkRows("out", p.out, d.dtype,
+                        {{d.batch, p.out_stride_batch},
+                         {d.q_len, p.out_stride_token},
+                         {d.q_heads, p.out_stride_head}});
+}
+
+/// The attention between the projections, over their rows in the workspace.
+static attn_decode_params makeAttention(const attn_mla_params &p,
+                                        const attn_decode_params &decode,
+                                        const MlaSelection &s) {
+  char *workspace = static_cast<char *>(p.workspace);
+  attn_decode_params d = decode;
+  d.workspace = workspace;
+  d.workspace_bytes = s.queries;
+  d.q = workspace + s.queries;
+  d.q_stride_head = d.k_dim;
+  d.q_stride_token = int64_t(d.q_heads) * d.k_dim;
+  d.q_stride_batch = d.q_len * d.q_stride_token;
+  d.out = workspace + s.outputs;
+  d.out_stride_head = d.v_dim;
+  d.out_stride_token = int64_t(d.q_heads) * d.v_dim;
+  d.out_stride_batch = d.q_len * d.out_stride_token;
+  return d;
+}
+
+attn_status gpu::getWorkspaceSize(const attn_library &lib,
+                                  const attn_mla_params &p,
+                                  const attn_decode_params &decode,
+                                  uint64_t &bytes) {
+  MlaSelection s;
+  ATTN_TRY(::select(lib, p, decode, s));
+  bytes = s.total;
+  return ATTN_OK;
+}
+
+/// Five launches. The plan comes first, as it is the one that waits for all
+/// that came before the call. Each of the others waits for the one before it
+/// before it ends, so that whoever waits for it has waited for all of them.
+attn_status gpu::mlaDecode(const attn_library &lib, const attn_mla_params &p,
+                           const attn_decode_params &decode) {
+  ATTN_TRY(checkBatch(decode));
+  MlaSelection s;
+  ATTN_TRY(::select(lib, p, decode, s));
+  if (decode.batch == 0)
+    return ATTN_OK;
+  ATTN_TRY(checkTensors(p, decode));
+  ATTN_TRY(::checkAlignment(p, decode));
+  ATTN_TRY(checkWorkspace(p.workspace, p.workspace_bytes, s.total));
+  attn_decode_params d = makeAttention(p, decode, s);
+  ATTN_TRY(check(s.attention, d));
+
+  attn_gpu_project query = {}, output = {};
+  query.batch = output.batch = d.batch;
+  query.tokens = output.tokens = d.q_len;
+  query.tensors = {p.q_nope,
+                   p.q_nope_stride_batch,
+                   p.q_nope_stride_token,
+                   p.q_nope_stride_head,
+                   p.w_uk,
+                   static_cast<char *>(p.workspace) + s.queries,
+                   d.q_stride_batch,
+                   d.q_stride_token,
+                   d.q_stride_head};
+  query.tail_dim = d.k_dim - d.v_dim;
+  if (query.tail_dim) {
+    query.tail = p.q_rope;
+    query.tail_stride_batch = p.q_rope_stride_batch;
+    query.tail_stride_token = p.q_rope_stride_token;
+    query.tail_stride_head = p.q_rope_stride_head;
+  }
+  output.tensors = {
+      d.out, d.out_stride_batch, d.out_stride_token, d.out_stride_head, p.w_uv,
+      p.out, p.out_stride_batch, p.out_stride_token, p.out_stride_head};
+  const attn_gpu_launcher &launcher = lib.gpu->launcher;
+  auto project = [&](const Projection &projection,
+                     const attn_gpu_project &call) {
+    return launch(launcher, projection, call, d.stream,
+                  waitsByItself(projection.desc->arch));
+  };
+  ATTN_TRY(launchPlan(launcher, s.attention, d));
+  ATTN_TRY(project(s.query, query));
+  ATTN_TRY(launchDecode(launcher, s.attention, d));
+  return project(s.output, output);
+}

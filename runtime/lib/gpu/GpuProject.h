@@ -1,0 +1,44 @@
+//===-- GpuProject.h - Projections on a GPU ---------------------*- C++ -*-===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTN_RUNTIME_LIB_GPU_GPUPROJECT_H
+#define ATTN_RUNTIME_LIB_GPU_GPUPROJECT_H
+
+#include "../Mla.h"
+#include "GpuLibrary.h"
+
+namespace attn::runtime::gpu {
+
+/// A projection of a library, and what was loaded of it.
+struct Projection {
+  const attn_gpu_project_desc *desc;
+  void *function;
+};
+attn_status select(const attn_library &lib, const ProjectionFacts &facts,
+                   Projection &projection);
+
+/// Refuses more rows than the kernels count.
+attn_status checkRowCount(int64_t batch, int64_t tokens);
+
+/// `dependent`: the launch before it may still be running.
+attn_status launch(const attn_gpu_launcher &launcher,
+                   const Projection &projection, const attn_gpu_project &call,
+                   void *stream, bool dependent);
+
+/// Params that are checked as for the CPU.
+attn_status project(const attn_project_params &params);
+
+/// Both take params whose facts are checked, `decode` being the attention's.
+attn_status getWorkspaceSize(const attn_library &lib,
+                             const attn_mla_params &params,
+                             const attn_decode_params &decode, uint64_t &bytes);
+attn_status mlaDecode(const attn_library &lib, const attn_mla_params &params,
+                      const attn_decode_params &decode);
+
+} // namespace attn::runtime::gpu
+
+#endif // ATTN_RUNTIME_LIB_GPU_GPUPROJECT_H

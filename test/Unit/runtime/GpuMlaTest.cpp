@@ -1,0 +1,358 @@
+//===-- GpuMlaTest.cpp - MLA's projections on a GPU, up to the launches ---===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GpuRecorder.h"
+
+#include <cstring>
+#include <functional>
+
+using namespace attn::test;
+
+namespace {
+
+constexpr int32_t kRank = 512, kRope = 64, kNope = 128, kV = 192;
+
+attn_gpu_kernel_desc latentKernel() {
+  attn_gpu_kernel_desc desc = gpuKernel();
+  desc.name = desc.decode = "mla";
+  desc.plan = "mla_plan";
+  desc.combine = "mla_combine";
+  desc.flags = ATTN_KERNEL_CAUSAL | ATTN_KERNEL_V_IN_K | ATTN_KERNEL_OUT_F32;
+  desc.kv_heads = 1;
+  desc.k_dim = kRank + kRope;
+  desc.v_dim = kRank;
+  desc.q_len = 2;
+  desc.row_blocks = 2;
+  return desc;
+}
+
+struct GpuMla : Gpu {
+  GpuMla() {
+    projections = {gpuProjection("query", kNope, kRank, ATTN_BF16),
+                   gpuProjection("output", kRank, kV, ATTN_F32)};
+    attention = gpuParams();
+    attention.flags = ATTN_FLAG_CAUSAL | ATTN_FLAG_V_IN_K;
+    attention.kv_heads = 1;
+    attention.k_dim = kRank + kRope;
+    attention.v_dim = kRank;
+    attention.q_len = 2;
+    attention.v = nullptr;
+    attention.k_stride_token = attention.k_stride_head = kRank + kRope;
+    attention.k_stride_block = 16 * (kRank + kRope);
+    attention.q = attention.out = attention.workspace = nullptr;
+    p.struct_size = sizeof p;
+    p.decode = &attention;
+    p.nope = kNope;
+    p.v = kV;
+    p.q_nope = devicePointer<void>(11);
+    p.q_rope = devicePointer<void>(12);
+    p.q_nope_stride_head = p.q_rope_stride_head = kNope + kRope;
+    p.q_nope_stride_token = p.q_rope_stride_token = 32 * (kNope + kRope);
+    p.q_nope_stride_batch = p.q_rope_stride_batch = 2 * 32 * (kNope + kRope);
+    p.w_uk = devicePointer<void>(13);
+    p.w_uv = devicePointer<void>(14);
+    p.out = devicePointer<void>(15);
+    p.out_stride_head = kV;
+    p.out_stride_token = 32 * kV;
+    p.out_stride_batch = 2 * 32 * kV;
+    p.workspace = devicePointer<void>(16);
+    p.workspace_bytes = uint64_t(1) << 40;
+  }
+
+  attn_decode_params attention;
+  attn_mla_params p = {};
+};
+
+std::vector<uint32_t> gridOf(const Recorder::Launch &launch) {
+  return {launch.shape.grid, launch.shape.grid + 3};
+}
+
+} // namespace
+
+TEST_F(GpuMla, FiveLaunches) {
+  ASSERT_EQ(open({latentKernel()}), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(recorder.launches.size(), 5u);
+  const char *const names[] = {"mla_plan", "query", "mla", "mla_combine",
+                               "output"};
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(recorder.launches[i].function, names[i]);
+    EXPECT_EQ(recorder.launches[i].stream, attention.stream);
+    EXPECT_FALSE(recorder.launches[i].shape.dependent);
+  }
+  const auto &query = recorder.launches[1], &output = recorder.launches[4];
+  EXPECT_EQ(gridOf(query), (std::vector<uint32_t>{8, 32, 1}));
+  EXPECT_EQ(gridOf(output), (std::vector<uint32_t>{3, 32, 1}));
+  for (const auto *launch : {&query, &output}) {
+    EXPECT_EQ(launch->shape.threads, 128u);
+    EXPECT_EQ(launch->shape.shared_bytes, 60u * 1024);
+    EXPECT_EQ(launch->args.project.batch, 3);
+    EXPECT_EQ(launch->args.project.tokens, 2);
+  }
+}
+
+// What one writes is what the next one reads.
+TEST_F(GpuMla, TheWorkspaceLiesBetweenTheKernels) {
+  ASSERT_EQ(open({latentKernel()}), ATTN_OK);
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  const attn_gpu_project &query = recorder.launches[1].args.project;
+  const attn_kernel_args &decode = recorder.launches[2].args.tensors;
+  const attn_gpu_project &output = recorder.launches[4].args.project;
+  EXPECT_EQ(query.tensors.in, p.q_nope);
+  EXPECT_EQ(query.tensors.in_stride_batch, p.q_nope_stride_batch);
+  EXPECT_EQ(query.tensors.in_stride_token, p.q_nope_stride_token);
+  EXPECT_EQ(query.tensors.in_stride_head, p.q_nope_stride_head);
+  EXPECT_EQ(query.tensors.weight, p.w_uk);
+  EXPECT_EQ(query.tail, p.q_rope);
+  EXPECT_EQ(query.tail_dim, kRope);
+  EXPECT_EQ(query.tail_stride_head, p.q_rope_stride_head);
+  EXPECT_EQ(query.tail_stride_token, p.q_rope_stride_token);
+  EXPECT_EQ(query.tail_stride_batch, p.q_rope_stride_batch);
+
+  EXPECT_EQ(decode.q, query.tensors.out);
+  EXPECT_EQ(decode.q_stride_batch, query.tensors.out_stride_batch);
+  EXPECT_EQ(decode.q_stride_token, query.tensors.out_stride_token);
+  EXPECT_EQ(decode.q_stride_head, query.tensors.out_stride_head);
+  EXPECT_EQ(decode.q_stride_head, kRank + kRope);
+  EXPECT_EQ(decode.q_stride_batch, 2 * 32 * (kRank + kRope));
+
+  EXPECT_EQ(output.tensors.in, decode.out);
+  EXPECT_EQ(output.tensors.in_stride_batch, decode.out_stride_batch);
+  EXPECT_EQ(output.tensors.in_stride_token, decode.out_stride_token);
+  EXPECT_EQ(output.tensors.in_stride_head, decode.out_stride_head);
+  EXPECT_EQ(decode.out_stride_batch, 2 * 32 * kRank);
+  EXPECT_EQ(output.tensors.weight, p.w_uv);
+  EXPECT_EQ(output.tensors.out, p.out);
+  EXPECT_EQ(output.tensors.out_stride_batch, p.out_stride_batch);
+  EXPECT_EQ(output.tensors.out_stride_token, p.out_stride_token);
+  EXPECT_EQ(output.tensors.out_stride_head, p.out_stride_head);
+  EXPECT_EQ(output.tail, nullptr);
+
+  auto offset = [&](const void *pointer) {
+    return static_cast<const char *>(pointer) -
+           static_cast<const char *>(p.workspace);
+  };
+  // Behind the attention's own: four requests of two tokens.
+  attn_decode_params alone = attention;
+  alone.flags |= ATTN_FLAG_OUT_F32;
+  int64_t rows = 4 * 2 * 32;
+  EXPECT_EQ(offset(decode.q), int64_t(workspace(alone)));
+  EXPECT_EQ(offset(decode.out) - offset(decode.q), rows * (kRank + kRope) * 2);
+  uint64_t bytes = 0;
+  ASSERT_EQ(attn_mla_workspace_size(lib.get(), &p, &bytes), ATTN_OK);
+  EXPECT_EQ(int64_t(bytes), offset(decode.out) + rows * kRank * 4);
+}
+
+TEST_F(GpuMla, KernelsThatWaitMayStartEarly) {
+  attn_gpu_kernel_desc desc = latentKernel();
+  desc.arch = projections[0].arch = projections[1].arch = 90;
+  ASSERT_EQ(open({desc}, 90), ATTN_OK);
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_FALSE(recorder.launches[0].shape.dependent);
+  for (size_t i = 1; i < 5; ++i)
+    EXPECT_TRUE(recorder.launches[i].shape.dependent) << i;
+}
+
+TEST_F(GpuMla, WithoutRopeNothingIsCopied) {
+  attn_gpu_kernel_desc desc = latentKernel();
+  desc.k_dim = kRank;
+  attention.k_dim = kRank;
+  p.q_rope = nullptr;
+  ASSERT_EQ(open({desc}), ATTN_OK);
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(recorder.launches[1].args.project.tail, nullptr);
+  EXPECT_EQ(recorder.launches[1].args.project.tail_dim, 0);
+}
+
+TEST_F(GpuMla, ShapesAndWorkspaceDependOnCapacitiesAlone) {
+  ASSERT_EQ(open({latentKernel()}), ATTN_OK);
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK);
+  attention.batch = 1;
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK);
+  ASSERT_EQ(recorder.launches.size(), 10u);
+  for (size_t i = 0; i < 5; ++i)
+    EXPECT_EQ(memcmp(&recorder.launches[i].shape,
+                     &recorder.launches[i + 5].shape, sizeof(attn_gpu_launch)),
+              0)
+        << i;
+  attention.batch = 0;
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK);
+  EXPECT_EQ(recorder.launches.size(), 10u);
+}
+
+TEST_F(GpuMla, NamesTheMissingProjection) {
+  projections.pop_back();
+  ASSERT_EQ(open({latentKernel()}), ATTN_OK);
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_NE(std::string(attn_error_message())
+                .find("32 heads from 512 to 192 that this GPU runs"),
+            std::string::npos)
+      << attn_error_message();
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
+TEST_F(GpuMla, BadCallsLaunchNothing) {
+  ASSERT_EQ(open({latentKernel()}), ATTN_OK);
+  struct {
+    const char *what;
+    std::function<void(attn_mla_params &, attn_decode_params &)> spoil;
+    attn_status status;
+  } const cases[] = {
+      {"no W_UK", [](auto &m, auto &) { m.w_uk = nullptr; },
+       ATTN_ERROR_NULL_POINTER},
+      {"no q_rope", [](auto &m, auto &) { m.q_rope = nullptr; },
+       ATTN_ERROR_NULL_POINTER},
+      {"q_nope off 16 bytes",
+       [](auto &m, auto &) { m.q_nope = (const char *)m.q_nope + 8; },
+       ATTN_ERROR_MISALIGNED},
+      {"q_rope's stride off 16 bytes",
+       [](auto &m, auto &) { m.q_rope_stride_token += 4; },
+       ATTN_ERROR_MISALIGNED},
+      {"W_UV off 16 bytes",
+       [](auto &m, auto &) { m.w_uv = (const char *)m.w_uv + 2; },
+       ATTN_ERROR_MISALIGNED},
+      {"out's stride off 16 bytes",
+       [](auto &m, auto &) { m.out_stride_batch += 4; }, ATTN_ERROR_MISALIGNED},
+      {"rows of out overlap", [](auto &m, auto &) { m.out_stride_head = 8; },
+       ATTN_ERROR_STRIDE},
+      {"small workspace", [](auto &m, auto &) { m.workspace_bytes = 4096; },
+       ATTN_ERROR_WORKSPACE_SIZE},
+      {"no lengths", [](auto &, auto &d) { d.seq_lens = nullptr; },
+       ATTN_ERROR_UNSUPPORTED},
+      {"batch over capacity", [](auto &, auto &d) { d.batch = 5; },
+       ATTN_ERROR_BATCH_CAPACITY},
+      {"more rows than int32 counts",
+       [](auto &, auto &d) { d.max_batch = INT32_MAX / 2 + 1; },
+       ATTN_ERROR_SHAPE},
+  };
+  for (const auto &each : cases) {
+    attn_mla_params mla = p;
+    attn_decode_params decode = attention;
+    mla.decode = &decode;
+    each.spoil(mla, decode);
+    EXPECT_EQ(attn_mla_decode(lib.get(), &mla), each.status)
+        << each.what << ": " << attn_error_message();
+  }
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
+TEST_F(GpuMla, ProjectIsOneLaunch) {
+  for (attn_gpu_project_desc &projection : projections)
+    projection.arch = 90;
+  ASSERT_EQ(open({}, 90), ATTN_OK);
+  attn_project_params q = gpuProjectParams(lib.get());
+  ASSERT_EQ(attn_project(&q), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(recorder.launches.size(), 1u);
+  const auto &launch = recorder.launches[0];
+  EXPECT_EQ(launch.function, "query");
+  EXPECT_EQ(gridOf(launch), (std::vector<uint32_t>{8, 32, 1}));
+  EXPECT_EQ(launch.stream, q.stream);
+  EXPECT_FALSE(launch.shape.dependent);
+  const attn_gpu_project &call = launch.args.project;
+  EXPECT_EQ(call.batch * call.tokens, 7);
+  EXPECT_EQ(call.tensors.in, q.in);
+  EXPECT_EQ(call.tensors.in_stride_token, q.in_stride_row);
+  EXPECT_EQ(call.tensors.in_stride_head, q.in_stride_head);
+  EXPECT_EQ(call.tensors.weight, q.weight);
+  EXPECT_EQ(call.tensors.out, q.out);
+  EXPECT_EQ(call.tensors.out_stride_token, q.out_stride_row);
+  EXPECT_EQ(call.tensors.out_stride_head, q.out_stride_head);
+  EXPECT_EQ(call.tail, nullptr);
+  q.rows = 0;
+  EXPECT_EQ(attn_project(&q), ATTN_OK);
+  EXPECT_EQ(recorder.launches.size(), 1u);
+}
+
+TEST_F(GpuMla, BadProjectsLaunchNothing) {
+  ASSERT_EQ(open({}), ATTN_OK);
+  struct {
+    const char *what;
+    std::function<void(attn_project_params &)> spoil;
+    attn_status status;
+  } const cases[] = {
+      {"no library", [](auto &q) { q.lib = nullptr; }, ATTN_ERROR_NULL_POINTER},
+      {"an old caller's struct", [](auto &q) { q.struct_size = 136; },
+       ATTN_ERROR_NULL_POINTER},
+      {"no such width", [](auto &q) { q.out_dim = 256; },
+       ATTN_ERROR_UNSUPPORTED},
+      // It takes f32.
+      {"the output's projection",
+       [](auto &q) {
+         q.in_dim = kRank;
+         q.out_dim = kV;
+         q.in_stride_head = kRank;
+         q.in_stride_row = 32 * kRank;
+       },
+       ATTN_ERROR_UNSUPPORTED},
+      {"weights by column",
+       [](auto &q) {
+         q.weight_stride_in = 1;
+         q.weight_stride_out = 128;
+       },
+       ATTN_ERROR_STRIDE},
+      {"weights with gaps", [](auto &q) { q.weight_stride_head += 512; },
+       ATTN_ERROR_STRIDE},
+      {"weights off 16 bytes",
+       [](auto &q) { q.weight = (const char *)q.weight + 2; },
+       ATTN_ERROR_MISALIGNED},
+      {"in off 16 bytes", [](auto &q) { q.in_stride_head += 4; },
+       ATTN_ERROR_MISALIGNED},
+      {"out off 16 bytes", [](auto &q) { q.out_stride_row += 4; },
+       ATTN_ERROR_MISALIGNED},
+      {"rows", [](auto &q) { q.rows = INT32_MAX; }, ATTN_ERROR_SHAPE},
+  };
+  for (const auto &each : cases) {
+    attn_project_params q = gpuProjectParams(lib.get());
+    each.spoil(q);
+    EXPECT_EQ(attn_project(&q), each.status)
+        << each.what << ": " << attn_error_message();
+  }
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
+// As kernels, projections of one name are of one GPU each.
+TEST_F(GpuMla, OfOneNameTheBestProjectionIsLoaded) {
+  projections = {gpuProjection("query", kNope, kRank, ATTN_BF16),
+                 gpuProjection("query", kNope, kRank, ATTN_BF16),
+                 gpuProjection("query", kNope, kRank, ATTN_BF16)};
+  projections[1].arch = 90;
+  projections[2].arch = 100;
+  ASSERT_EQ(open({}, 90), ATTN_OK);
+  EXPECT_EQ(recorder.loaded, std::vector<std::string>{"query"});
+  EXPECT_EQ(attn_library_num_projections(lib.get()), 3u);
+  EXPECT_EQ(attn_library_projection(lib.get(), 1)->isa, ATTN_ISA_GPU + 90);
+  attn_project_params q = gpuProjectParams(lib.get());
+  EXPECT_EQ(attn_project(&q), ATTN_OK) << attn_error_message();
+  lib.reset();
+  EXPECT_EQ(recorder.unloaded, 1);
+
+  recorder.foreignArch = 90; // code for another GPU alone
+  ASSERT_EQ(open({}, 90), ATTN_OK) << attn_error_message();
+  q.lib = lib.get();
+  EXPECT_EQ(attn_project(&q), ATTN_OK) << attn_error_message();
+}
+
+TEST_F(GpuMla, BadProjectionsAreRefused) {
+  struct {
+    const char *what;
+    std::function<void(attn_gpu_project_desc &)> spoil;
+  } const cases[] = {
+      {"size", [](auto &d) { d.struct_size = 8; }},
+      {"name", [](auto &d) { d.name = nullptr; }},
+      {"input", [](auto &d) { d.in_dtype = ATTN_F16; }},
+      {"heads", [](auto &d) { d.heads = 1 << 16; }},
+      {"width", [](auto &d) { d.n_dim = 0; }},
+      {"threads", [](auto &d) { d.threads = 2048; }},
+      {"grid", [](auto &d) { d.column_blocks = 0; }},
+      {"shared", [](auto &d) { d.shared_bytes = -1; }},
+  };
+  for (const auto &each : cases) {
+    projections = {gpuProjection("query", kNope, kRank, ATTN_BF16)};
+    each.spoil(projections[0]);
+    EXPECT_EQ(open({}), ATTN_ERROR_LIBRARY_TABLE) << each.what;
+  }
+}
