@@ -19,6 +19,7 @@ using namespace attn::harness;
 
 llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
                                     const model::LatentBlockSpec &spec,
+                                    const RunOptions &runOptions,
                                     const BlockRun &run,
                                     llvm::json::Array &records) {
   auto chosen = chooseForm(context, spec, run.block);
@@ -29,9 +30,9 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
   if (!forms)
     return forms.takeError();
   AttendOp attend = forms->attend();
-  auto session = Session::create(*forms->kernel, run.compile, run.threads);
-  if (!session)
-    return session.takeError();
+  auto device = Device::create(runOptions, *forms->kernel);
+  if (!device)
+    return device.takeError();
   ProblemOptions options;
   options.lens.assign(run.block.batch, run.block.context);
   options.page = run.decode.page;
@@ -42,11 +43,8 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
   attn_decode_params attention = (*problem)->attention().params();
   attn_mla_params params = (*problem)->params();
   std::unique_ptr<Materialized> materialized;
-  if (*chosen == Form::Absorbed) {
-    if (llvm::Error error = (*session)->prepare(params, attention))
-      return std::move(error);
-  } else {
-    auto created = Materialized::create(**problem, (*session)->getLibrary(),
+  if (*chosen == Form::Materialized) {
+    auto created = Materialized::create(**problem, (*device)->getLibrary(),
                                         spec.modelType);
     if (!created)
       return created.takeError();
@@ -55,7 +53,7 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
   auto start = std::chrono::steady_clock::now();
   if (materialized)
     materialized->run();
-  else if (llvm::Error error = (*session)->decode(params))
+  else if (llvm::Error error = (*device)->decode(params, attention))
     return std::move(error);
   double us = std::chrono::duration<double, std::micro>(
                   std::chrono::steady_clock::now() - start)
@@ -64,17 +62,19 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
   llvm::StringRef form = stringifyForm(*attend.getForm());
   llvm::outs() << llvm::formatv(
       "{0}_block: {1} heads, rank {2} + {3}, nope {4}, v {5}, batch {6}, {7} "
-      "query tokens over {8}: {9}\n  {10}: compiled in {11:f0} ms ({12} "
-      "bytes), "
+      "query tokens over {8}: {9}\n  {10}: compiled in {11:f0} ms{12}, "
       "first call {13:f0} us\n",
       spec.modelType, attend.getHeads().getQ(), dims.getRank(), dims.getRope(),
       dims.getNope(), dims.getV(), run.block.batch, run.block.queries,
-      run.block.context, form, cpuLevelName(run.compile.level),
-      (*session)->compileSeconds() * 1e3, (*session)->objectBytes(), us);
+      run.block.context, form, (*device)->name, (*device)->compileSeconds * 1e3,
+      (*device)->codeBytes
+          ? llvm::formatv(" ({0} bytes)", (*device)->codeBytes).str()
+          : "",
+      us);
   llvm::json::Object record{{"kernel", spec.modelType + "_block"},
                             {"form", form},
-                            {"isa", cpuLevelName(run.compile.level)},
-                            {"threads", run.threads},
+                            {"isa", (*device)->name},
+                            {"threads", runOptions.threads.getValue()},
                             {"first_call_us", us}};
   bool ok = true;
   if (run.check) {

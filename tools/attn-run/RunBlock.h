@@ -8,7 +8,7 @@
 #ifndef ATTN_TOOLS_ATTN_RUN_RUNBLOCK_H
 #define ATTN_TOOLS_ATTN_RUN_RUNBLOCK_H
 
-#include "attn/Harness/Session.h"
+#include "../common/Device.h"
 #include "attn/Import/BlockModule.h"
 #include "llvm/Support/JSON.h"
 
@@ -18,18 +18,18 @@ namespace attn {
 struct BlockRun {
   BlockOptions block; ///< static batch, queries and context
   DecodeOptions decode;
-  CPUCompileOptions compile;
-  int32_t threads;
   uint64_t seed;
   bool check;
 };
 
-/// Rewrites the block to the form that suits its extents, compiles it, runs it
-/// on random inputs and, with `check`, compares the results with the float64
-/// interpreter of the block as the model says it. False if they differ.
+/// Rewrites the block to the form that suits its extents, compiles it for the
+/// device of `options`, runs it on random inputs and, with `check`, compares
+/// the results with the float64 interpreter of the block as the model says it.
+/// False if they differ.
 llvm::Expected<bool> runBlock(mlir::MLIRContext *context,
                               const model::LatentBlockSpec &spec,
-                              const BlockRun &run, llvm::json::Array &records);
+                              const RunOptions &options, const BlockRun &run,
+                              llvm::json::Array &records);
 
 } // namespace attn
 

@@ -142,8 +142,9 @@ static bool runLatentBlock(mlir::MLIRContext &context,
                            llvm::json::Array &records) {
   if (opts->context.size() > 1)
     exitOnError(llvm::createStringError("--block takes one --context"));
-  if (opts->device != "cpu")
-    exitOnError(llvm::createStringError("--block runs on the CPU"));
+  if (opts->device == "cuda")
+    exitOnError(llvm::createStringError(
+        "--block runs on the CPU and in the emulator (--device simt)"));
   if (!opts->emit.empty() || opts->interpretOnly || opts->batchInvariant)
     exitOnError(llvm::createStringError(
         "--block takes no --emit, --interpret or --batch-invariant"));
@@ -157,13 +158,11 @@ static bool runLatentBlock(mlir::MLIRContext &context,
   run.block.queries = opts->qLen;
   run.block.context = sequenceLengths().front();
   run.block.tensorParallel = opts->tensorParallel;
-  run.compile = exitOnError(chooseLevel(opts->isa, opts->emulate));
-  run.threads = opts->threads;
   run.seed = opts->seed;
   run.check = opts->check;
   return exitOnError(runBlock(&context,
                               exitOnError(model::loadLatentBlock(opts->input)),
-                              run, records));
+                              *opts, run, records));
 }
 
 int main(int argc, char **argv) {

@@ -40,6 +40,13 @@ public:
   llvm::Error decode(const attn_decode_params &params) override {
     return session->decode(params);
   }
+  llvm::Error decode(attn_mla_params params,
+                     attn_decode_params attention) override {
+    if (llvm::Error error = session->prepare(params, attention))
+      return error;
+    return session->decode(params);
+  }
+  attn_library *getLibrary() override { return session->getLibrary(); }
 
 private:
   std::unique_ptr<Session> session;
@@ -71,6 +78,10 @@ public:
   llvm::Error decode(const attn_decode_params &params) override {
     return session->decode(params);
   }
+  llvm::Error decode(attn_mla_params params,
+                     attn_decode_params attention) override {
+    return session->decode(params, attention);
+  }
 
 private:
   std::unique_ptr<SimtSession> session;
@@ -95,6 +106,9 @@ public:
 
   llvm::Error decode(const attn_decode_params &params) override {
     return session->decode(params);
+  }
+  llvm::Error decode(attn_mla_params, attn_decode_params) override {
+    return llvm::createStringError("--block does not run on --device cuda yet");
   }
 
 private:

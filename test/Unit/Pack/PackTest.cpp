@@ -170,6 +170,11 @@ TEST_F(PackTest, HoldsGPUKernels) {
   launcher.launch = [](void *, void *, const attn_gpu_launch *, void *,
                        const attn_gpu_args *) { return ATTN_OK; };
   launcher.unload = [](void *, const attn_gpu_functions *) {};
+  launcher.load_projection = [](void *context, const attn_gpu_project_desc *,
+                                attn_gpu_functions *functions) {
+    functions->module = functions->project = context;
+    return ATTN_OK;
+  };
   attn_library *lib = nullptr;
   ASSERT_EQ(attn_library_from_gpu_table(table, &launcher, &lib), ATTN_OK)
       << attn_error_message();
