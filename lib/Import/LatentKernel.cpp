@@ -61,3 +61,52 @@ attn::buildLatentKernel(AttendOp attend, llvm::StringRef name,
   func::ReturnOp::create(b, loc, core.getResults());
   return module;
 }
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+attn::buildChainModule(MLIRContext *context, const model::AttentionSpec &spec,
+                       llvm::StringRef name, const DecodeOptions &options) {
+  if (!spec.vInK || !spec.latent || spec.sinks)
+    return llvm::createStringError(
+        name + ": up-projections go around attention over latent rows, without "
+               "sinks");
+  auto plain = buildDecodeModule(context, spec, name, options);
+  if (!plain)
+    return plain.takeError();
+  auto func = *(*plain)->getOps<func::FuncOp>().begin();
+  AttendOp attend = *func.getOps<AttendOp>().begin();
+  LatentAttr dims = attend.getLatentAttr();
+  int64_t heads = spec.qHeads;
+  auto withWidth = [&](Value value, int64_t width) {
+    auto type = cast<RankedTensorType>(value.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    shape.back() = width;
+    return type.clone(shape);
+  };
+  RankedTensorType query =
+      withWidth(attend.getQuery(), dims.getNope() + dims.getRope());
+  Type element = query.getElementType();
+  auto upK =
+      RankedTensorType::get({heads, dims.getNope(), dims.getRank()}, element);
+  auto upV =
+      RankedTensorType::get({heads, dims.getRank(), dims.getV()}, element);
+  SmallVector<Type> results = {withWidth(attend.getOutput(), dims.getV())};
+  if (attend.getLse())
+    results.push_back(attend.getLse().getType());
+
+  Location loc = attend.getLoc();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+  OpBuilder b = OpBuilder::atBlockEnd(module->getBody());
+  auto chain = func::FuncOp::create(
+      b, loc, name,
+      b.getFunctionType({query, attend.getCacheType(), upK, upV}, results));
+  Block *entry = chain.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  auto core = AttendOp::create(
+      b, loc, TypeRange(results), entry->getArgument(0), entry->getArgument(1),
+      /*value=*/Value(), /*lens=*/Value(), /*sinks=*/Value(),
+      entry->getArgument(2), entry->getArgument(3), attend.getHeads(),
+      attend.getMaskAttr(), attend.getScaleAttr(), attend.getSoftcapAttr(),
+      dims, FormAttr::get(context, Form::Absorbed), b.getUnitAttr());
+  func::ReturnOp::create(b, loc, core.getResults());
+  return module;
+}

@@ -99,9 +99,16 @@ std::vector<CPUKernel>
 attn::pack::tableOrder(llvm::ArrayRef<Compiled> compiled) {
   std::vector<CPUKernel> kernels;
   for (const Compiled &unit : compiled)
-    kernels.insert(kernels.end(), unit.cpu.kernels.begin(),
-                   unit.cpu.kernels.end());
+    llvm::append_range(kernels, unit.cpu.kernels);
   return kernels;
+}
+
+std::vector<CPUProjection>
+attn::pack::projectionOrder(llvm::ArrayRef<Compiled> compiled) {
+  std::vector<CPUProjection> projections;
+  for (const Compiled &unit : compiled)
+    llvm::append_range(projections, unit.cpu.projections);
+  return projections;
 }
 
 /// What `list` has of each unit for a GPU, and where its code is.
@@ -144,7 +151,8 @@ attn::pack::makeArchive(const Plan &plan, llvm::ArrayRef<Compiled> compiled) {
           {(unit.unit + "_" + cpuLevelName(unit.target.level) + ".o").str(),
            llvm::MemoryBuffer::getMemBufferCopy(unit.cpu.code->getBuffer(),
                                                 unit.unit)});
-  auto table = compileKernelTable(tableOrder(compiled));
+  auto table =
+      compileKernelTable(tableOrder(compiled), projectionOrder(compiled));
   if (!table)
     return table.takeError();
   members.push_back({"table.o", std::move(*table)});

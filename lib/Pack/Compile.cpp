@@ -105,6 +105,9 @@ static llvm::Error checkNames(llvm::ArrayRef<Compiled> compiled) {
     for (const CPUKernel &kernel : unit.cpu.kernels)
       if (llvm::Error error = add(unit, kernel.name))
         return error;
+    for (const CPUProjection &projection : unit.cpu.projections)
+      if (llvm::Error error = add(unit, projection.name))
+        return error;
     if (!unit.gpu)
       continue;
     for (const attn_gpu_kernel_desc &kernel : unit.gpu->descs)

@@ -61,9 +61,10 @@ std::vector<std::string> attn::pack::abiFunctions() {
   return names;
 }
 
-/// A function that fills in what a kernel was compiled for.
+/// Functions that fill in what a kernel was compiled for.
 static void writeKind(llvm::raw_ostream &os, const Options &options,
-                      const Model &model, const LayerKind &kind) {
+                      llvm::StringRef pack, const Model &model,
+                      const LayerKind &kind) {
   const model::AttentionSpec &a = kind.attention;
   static constexpr const char *kDtypes[] = {"ATTN_BF16", "ATTN_F16",
                                             "ATTN_F32"};
@@ -107,10 +108,25 @@ static void writeKind(llvm::raw_ostream &os, const Options &options,
   if (options.decode.page > 0)
     line("page_size", options.decode.page);
   os << "  return p;\n}\n\n";
+  if (!hasChain(a))
+    return;
+  os << llvm::formatv(
+      "/** The same with the up-projections, for {0}_attn_mla_decode; `decode` "
+      "is of\n"
+      "    {1}_{2} and outlives the result. */\n"
+      "static inline attn_mla_params {1}_{2}_mla(const attn_decode_params "
+      "*decode) {{\n"
+      "  attn_mla_params p;\n  memset(&p, 0, sizeof p);\n",
+      pack, model.name, kind.kind);
+  line("struct_size", "sizeof p");
+  line("decode", "decode");
+  line("nope", a.latent->nope);
+  line("v", a.latent->v);
+  os << "  return p;\n}\n\n";
 }
 
 static void writeModel(llvm::raw_ostream &os, const Options &options,
-                       const Model &model) {
+                       llvm::StringRef pack, const Model &model) {
   std::string upper = llvm::StringRef(model.name).upper();
   os << llvm::formatv("/*===--- {0} ---===*/\n\n", model.name);
   os << "enum {\n";
@@ -131,7 +147,7 @@ static void writeModel(llvm::raw_ostream &os, const Options &options,
     os << "};\n  return kinds[layer];\n}\n\n";
   }
   for (const LayerKind &kind : model.kinds)
-    writeKind(os, options, model, kind);
+    writeKind(os, options, pack, model, kind);
 }
 
 File attn::pack::makeHeader(const Plan &plan, const Options &options) {
@@ -175,7 +191,7 @@ File attn::pack::makeHeader(const Plan &plan, const Options &options) {
       "}\n\n",
       plan.name, kGPUTableSymbol);
   for (const Model &model : plan.models)
-    writeModel(os, options, model);
+    writeModel(os, options, plan.name, model);
   os << "#ifndef ATTN_PACK_NO_NAMES\n"
         "#ifdef ATTN_PACK_NAMES\n"
         "#error \"define ATTN_PACK_NO_NAMES to include two packs' headers\"\n"

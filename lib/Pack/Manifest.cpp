@@ -41,6 +41,29 @@ static void writeFacts(OStream &json, const Desc &f) {
   json.attribute("sinks", bool(f.flags & ATTN_KERNEL_SINKS));
   json.attribute("v_in_k", bool(f.flags & ATTN_KERNEL_V_IN_K));
   json.attribute("score_mod", bool(f.flags & ATTN_KERNEL_SCORE_MOD));
+  json.attribute("out_f32", bool(f.flags & ATTN_KERNEL_OUT_F32));
+}
+
+template <typename Desc>
+static void writeProjection(OStream &json, const Compiled &unit,
+                            llvm::StringRef name, const Desc &facts) {
+  json.object([&] {
+    json.attribute("name", name);
+    json.attribute("target", unit.target.name());
+    json.attribute("dtype", dtypeName(facts.dtype));
+    json.attribute("in_dtype", dtypeName(facts.in_dtype));
+    json.attribute("heads", facts.heads);
+    json.attribute("k_dim", facts.k_dim);
+    json.attribute("n_dim", facts.n_dim);
+  });
+}
+
+static void writeProjections(OStream &json, const Compiled &unit) {
+  for (const CPUProjection &projection : unit.cpu.projections)
+    writeProjection(json, unit, projection.name, projection.facts);
+  if (unit.gpu)
+    for (const attn_gpu_project_desc &desc : unit.gpu->projections)
+      writeProjection(json, unit, desc.name, desc);
 }
 
 static void writeKernels(OStream &json, const Compiled &unit) {
@@ -86,6 +109,8 @@ static void writeModel(OStream &json, const Model &model) {
           json.attribute("kind", kind.kind);
           json.attribute("layers", kind.layers);
           json.attribute("kernel", kind.kernel); // with _q1, _q2, ... behind
+          if (hasChain(kind.attention))          // likewise
+            json.attribute("chain", kind.kernel + kChainSuffix.str());
           if (const auto &latent = kind.attention.latent) {
             json.attributeObject("latent", [&] {
               json.attribute("rank", latent->rank);
@@ -143,6 +168,10 @@ File attn::pack::makeManifest(const Plan &plan, const Options &options,
     json.attributeArray("kernels", [&] {
       for (const Compiled &unit : compiled)
         writeKernels(json, unit);
+    });
+    json.attributeArray("projections", [&] {
+      for (const Compiled &unit : compiled)
+        writeProjections(json, unit);
     });
     json.attributeArray("files", [&] {
       for (const File &made : files)

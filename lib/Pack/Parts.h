@@ -62,8 +62,9 @@ File makeManifest(const Plan &plan, const Options &options,
                   llvm::ArrayRef<Compiled> compiled,
                   llvm::ArrayRef<File> files);
 
-/// The kernels of all units, in the order of the tables.
+/// The kernels and projections of all units, in the order of the tables.
 std::vector<CPUKernel> tableOrder(llvm::ArrayRef<Compiled> compiled);
+std::vector<CPUProjection> projectionOrder(llvm::ArrayRef<Compiled> compiled);
 std::vector<attn_gpu_kernel_desc>
 gpuTableOrder(llvm::ArrayRef<Compiled> compiled);
 std::vector<attn_gpu_project_desc>

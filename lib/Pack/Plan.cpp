@@ -7,6 +7,7 @@
 
 #include "attn/Pack/Plan.h"
 #include "attn/Cost/Engine.h"
+#include "attn/Import/LatentKernel.h"
 #include "attn/Model/Config.h"
 
 #include "mlir/Parser/Parser.h"
@@ -24,6 +25,10 @@ using namespace attn::pack;
 
 static llvm::Error refuse(const llvm::Twine &message) {
   return llvm::createStringError(message);
+}
+
+bool attn::pack::hasChain(const model::AttentionSpec &attention) {
+  return attention.vInK && attention.latent && !attention.sinks;
 }
 
 std::string attn::pack::sha256(llvm::StringRef bytes) {
@@ -131,8 +136,9 @@ private:
 bool sameKernel(const model::AttentionSpec &a, const model::AttentionSpec &b) {
   auto facts = [](const model::AttentionSpec &s) {
     return std::tuple(s.qHeads, s.kvHeads, s.kDim, s.vDim, s.vInK, s.causal,
-                      s.window, s.sinks, s.softcap,
-                      static_cast<float>(s.scale));
+                      s.window, s.sinks, s.softcap, static_cast<float>(s.scale),
+                      s.latent ? s.latent->nope : 0,
+                      s.latent ? s.latent->v : 0);
   };
   // What has no kernel is refused one by one.
   return !a.chunk && !b.chunk && !a.sparse && !b.sparse && facts(a) == facts(b);
@@ -187,17 +193,25 @@ Planner::addShape(const model::AttentionSpec &attention) {
     if (sameKernel(shape.attention, attention))
       return shape.name;
   std::string name = nameShape(attention);
-  for (int64_t q = 1; q <= options.maxQ; ++q) {
-    DecodeOptions decode = options.decode;
-    decode.qLen = q;
-    Unit unit{name + "_q" + std::to_string(q), ""};
-    auto module = buildDecodeModule(context, attention, unit.name, decode);
-    if (!module)
-      return module.takeError();
-    llvm::raw_string_ostream stream(unit.text);
-    (*module)->print(stream);
-    plan.units.push_back(std::move(unit));
-  }
+  auto addUnits = [&](llvm::StringRef suffix, auto build) -> llvm::Error {
+    for (int64_t q = 1; q <= options.maxQ; ++q) {
+      DecodeOptions decode = options.decode;
+      decode.qLen = q;
+      Unit unit{(name + suffix + "_q" + llvm::Twine(q)).str(), ""};
+      auto module = build(context, attention, unit.name, decode);
+      if (!module)
+        return module.takeError();
+      llvm::raw_string_ostream stream(unit.text);
+      (*module)->print(stream);
+      plan.units.push_back(std::move(unit));
+    }
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = addUnits("", buildDecodeModule))
+    return std::move(error);
+  if (hasChain(attention))
+    if (llvm::Error error = addUnits(kChainSuffix, buildChainModule))
+      return std::move(error);
   shapes.push_back({name, attention});
   return name;
 }

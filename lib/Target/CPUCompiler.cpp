@@ -86,22 +86,26 @@ emit(llvm::Module &module, llvm::TargetMachine &machine, CPUOutput output) {
 
 /// Makes the kernels what they are in this output: private to a module that
 /// holds their table, else hidden symbols that carry the level's name.
-static void finishKernels(llvm::Module &module,
-                          llvm::MutableArrayRef<CPUKernel> kernels,
+static void finishKernels(llvm::Module &module, CPUKernels &kernels,
                           CPULevel level, bool withTable) {
-  for (CPUKernel &kernel : kernels)
-    for (std::string *symbol : {&kernel.kernel, &kernel.combine}) {
-      if (symbol->empty())
-        continue;
-      llvm::Function *function = module.getFunction(*symbol);
-      if (withTable) {
-        function->setLinkage(llvm::GlobalValue::InternalLinkage);
-        continue;
-      }
-      function->setVisibility(llvm::GlobalValue::HiddenVisibility);
-      *symbol += ("_" + cpuLevelName(level)).str();
-      function->setName(*symbol);
+  auto finish = [&](std::string &symbol) {
+    if (symbol.empty())
+      return;
+    llvm::Function *function = module.getFunction(symbol);
+    if (withTable) {
+      function->setLinkage(llvm::GlobalValue::InternalLinkage);
+      return;
     }
+    function->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    symbol += ("_" + cpuLevelName(level)).str();
+    function->setName(symbol);
+  };
+  for (CPUKernel &kernel : kernels.kernels) {
+    finish(kernel.kernel);
+    finish(kernel.combine);
+  }
+  for (CPUProjection &projection : kernels.projections)
+    finish(projection.symbol);
 }
 
 static llvm::Expected<CPUKernels> compile(mlir::ModuleOp module,
@@ -121,14 +125,11 @@ static llvm::Expected<CPUKernels> compile(mlir::ModuleOp module,
                                    : options.level;
   CPUKernels result;
   result.kernels = collectKernels(module, level, !pipeline.emulate.empty());
-  std::vector<CPUProjection> projections =
+  result.projections =
       collectProjections(module, level, !pipeline.emulate.empty());
-  if (result.kernels.empty() && projections.empty())
+  if (result.kernels.empty() && result.projections.empty())
     return makeError("the module holds no kernel: no attn.attend, attn.merge "
                      "or attn.project");
-  if (!withTable && !projections.empty())
-    return makeError("projections ('" + projections.front().name +
-                     "') have no place in a pack yet");
   mlir::registerBuiltinDialectTranslation(*module->getContext());
   mlir::registerLLVMDialectTranslation(*module->getContext());
   llvm::LLVMContext context;
@@ -137,8 +138,8 @@ static llvm::Expected<CPUKernels> compile(mlir::ModuleOp module,
   if (!llvmModule)
     return makeError("translation to LLVM IR failed (see the diagnostics)");
   if (withTable)
-    addKernelTable(*llvmModule, result.kernels, projections);
-  finishKernels(*llvmModule, result.kernels, level, withTable);
+    addKernelTable(*llvmModule, result.kernels, result.projections);
+  finishKernels(*llvmModule, result, level, withTable);
 
   auto machine = createTargetMachine(level);
   if (!machine)
@@ -186,7 +187,9 @@ attn::compileTable(llvm::function_ref<void(llvm::Module &)> fill) {
 }
 
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-attn::compileKernelTable(llvm::ArrayRef<CPUKernel> kernels) {
-  return compileTable(
-      [&](llvm::Module &module) { addKernelTable(module, kernels); });
+attn::compileKernelTable(llvm::ArrayRef<CPUKernel> kernels,
+                         llvm::ArrayRef<CPUProjection> projections) {
+  return compileTable([&](llvm::Module &module) {
+    addKernelTable(module, kernels, projections);
+  });
 }

@@ -106,6 +106,18 @@ std::vector<CPUKernel> attn::collectKernels(mlir::ModuleOp module,
   return kernels;
 }
 
+llvm::Function *attn::getKernelFunction(llvm::Module &module,
+                                        llvm::StringRef symbol) {
+  if (llvm::Function *known = module.getFunction(symbol))
+    return known;
+  auto *declared = llvm::Function::Create(
+      llvm::FunctionType::get(llvm::Type::getVoidTy(module.getContext()),
+                              /*isVarArg=*/false),
+      llvm::GlobalValue::ExternalLinkage, symbol, module);
+  declared->setVisibility(llvm::GlobalValue::HiddenVisibility);
+  return declared;
+}
+
 void attn::addKernelTable(llvm::Module &module,
                           llvm::ArrayRef<CPUKernel> kernels,
                           llvm::ArrayRef<CPUProjection> projections) {
@@ -120,13 +132,7 @@ void attn::addKernelTable(llvm::Module &module,
   auto function = [&](const std::string &symbol) -> llvm::Constant * {
     if (symbol.empty())
       return llvm::ConstantPointerNull::get(b.getPtrTy());
-    if (llvm::Function *known = module.getFunction(symbol))
-      return known;
-    auto *declared = llvm::Function::Create(
-        llvm::FunctionType::get(b.getVoidTy(), /*isVarArg=*/false),
-        llvm::GlobalValue::ExternalLinkage, symbol, module);
-    declared->setVisibility(llvm::GlobalValue::HiddenVisibility);
-    return declared;
+    return getKernelFunction(module, symbol);
   };
   llvm::SmallVector<llvm::Constant *> descs;
   for (const CPUKernel &kernel : kernels) {

@@ -20,24 +20,19 @@ namespace attn {
 std::vector<CPUKernel> collectKernels(mlir::ModuleOp module, CPULevel level,
                                       bool emulated);
 
-/// A projection of a module: facts, whose pointers are null, and its function.
-struct CPUProjection {
-  attn_project_desc facts;
-  std::string name;
-};
-
 /// The projections of a module lowered by convert-tile-to-cpu.
 std::vector<CPUProjection> collectProjections(mlir::ModuleOp module,
                                               CPULevel level, bool emulated);
 
-/// Adds constant descriptors of `projections`, whose functions become internal;
-/// null if there are none.
+/// A function of a kernel; where the module lacks it, declared, hidden.
+llvm::Function *getKernelFunction(llvm::Module &module, llvm::StringRef symbol);
+
+/// Adds constant descriptors of `projections`; null if there are none.
 llvm::Constant *addProjectionDescs(llvm::Module &module,
                                    llvm::ArrayRef<CPUProjection> projections);
 
 /// Adds constant descriptors of `kernels` and `projections` and the function
-/// attn_pack_table that returns them. A function of `kernels` that the module
-/// lacks is declared, hidden.
+/// attn_pack_table that returns them (see getKernelFunction).
 void addKernelTable(llvm::Module &module, llvm::ArrayRef<CPUKernel> kernels,
                     llvm::ArrayRef<CPUProjection> projections = {});
 

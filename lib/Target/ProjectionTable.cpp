@@ -43,8 +43,8 @@ attn::collectProjections(mlir::ModuleOp module, CPULevel level, bool emulated) {
     desc.k_dim = static_cast<int32_t>(number("k_dim"));
     desc.n_dim = static_cast<int32_t>(number("n_dim"));
     desc.scratch_bytes = number("scratch_bytes");
-    projections.push_back(
-        {desc, mlir::cast<mlir::SymbolOpInterface>(op).getName().str()});
+    std::string name = mlir::cast<mlir::SymbolOpInterface>(op).getName().str();
+    projections.push_back({desc, name, name});
   });
   return projections;
 }
@@ -62,8 +62,6 @@ attn::addProjectionDescs(llvm::Module &module,
   llvm::SmallVector<llvm::Constant *> descs;
   for (const CPUProjection &projection : projections) {
     const attn_project_desc &facts = projection.facts;
-    llvm::Function *kernel = module.getFunction(projection.name);
-    kernel->setLinkage(llvm::GlobalValue::InternalLinkage);
     llvm::SmallVector<llvm::Constant *> values = {
         b.getInt32(facts.struct_size), b.getInt32(facts.flags),
         b.CreateGlobalString(projection.name, "attn.name." + projection.name, 0,
@@ -71,7 +69,8 @@ attn::addProjectionDescs(llvm::Module &module,
     for (int32_t value : {facts.isa, facts.dtype, facts.in_dtype, facts.heads,
                           facts.k_dim, facts.n_dim})
       values.push_back(b.getInt32(static_cast<uint32_t>(value)));
-    values.append({b.getInt64(facts.scratch_bytes), kernel});
+    values.append({b.getInt64(facts.scratch_bytes),
+                   getKernelFunction(module, projection.symbol)});
     descs.push_back(llvm::ConstantStruct::get(descType, values));
   }
   if (descs.empty())

@@ -22,6 +22,14 @@ llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 buildLatentKernel(AttendOp attend, llvm::StringRef name,
                   const DecodeOptions &options);
 
+/// The same for a model's latent attention, with the up-projections in the form
+/// absorbed and W_UK as the query's projection reads it, [H, nope, rank]: what
+/// attn_mla_decode runs. Refused: what buildDecodeModule refuses, attention
+/// that is not over latent rows, and sinks.
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+buildChainModule(mlir::MLIRContext *context, const model::AttentionSpec &spec,
+                 llvm::StringRef name, const DecodeOptions &options);
+
 } // namespace attn
 
 #endif // ATTN_IMPORT_LATENTKERNEL_H

@@ -52,6 +52,11 @@ struct Input {
   std::string sha256;
 };
 
+/// Whether a pack has, beside a kind of layer's kernels, those of
+/// attn_mla_decode: `<kernel>_chain_q<query tokens>` and its two projections.
+bool hasChain(const model::AttentionSpec &attention);
+inline constexpr llvm::StringLiteral kChainSuffix = "_chain";
+
 /// Layers of a model that one kernel (for each number of query tokens) serves.
 struct LayerKind {
   std::string kind; ///< "full", "window", ...
@@ -81,7 +86,9 @@ struct Plan {
   std::string name; ///< an identifier of C
   std::vector<Input> inputs;
   std::vector<Model> models;
-  std::vector<Unit> units; ///< those of one kind of layer, 1 ... maxQ, in a row
+  /// Those of one kind of layer, 1 ... maxQ, in a row; behind them, where it
+  /// has them, those of its chains with up-projections.
+  std::vector<Unit> units;
 };
 
 /// Reads the inputs. Layers that are alike share a unit, within a model and

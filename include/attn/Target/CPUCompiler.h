@@ -52,22 +52,32 @@ struct CPUKernel {
   std::string combine; ///< symbol; empty where there is none
 };
 
+/// One projection of a table.
+struct CPUProjection {
+  attn_project_desc facts; ///< the pointers are null
+  std::string name;
+  std::string symbol; ///< of its function
+};
+
 /// Code without a table.
 struct CPUKernels {
   std::unique_ptr<llvm::MemoryBuffer> code;
   std::vector<CPUKernel> kernels;
+  std::vector<CPUProjection> projections;
 };
 
 /// As compileForCPU, but for a pack, which has one table of many objects: the
-/// kernels are hidden symbols, `<name>_<level>` and `<name>_combine_<level>`.
+/// kernels are hidden symbols, `<name>_<level>` and `<name>_combine_<level>`,
+/// as are projections, `<name>_<level>`.
 llvm::Expected<CPUKernels>
 compileKernelsForCPU(mlir::ModuleOp module, const CPUCompileOptions &options,
                      CPUOutput output = CPUOutput::Object);
 
-/// The object that holds the table of `kernels`, in their order, and
-/// `attn_pack_table`; the kernels' symbols are left to the linker.
+/// The object that holds the table of `kernels` and `projections`, in their
+/// order, and `attn_pack_table`; their symbols are left to the linker.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-compileKernelTable(llvm::ArrayRef<CPUKernel> kernels);
+compileKernelTable(llvm::ArrayRef<CPUKernel> kernels,
+                   llvm::ArrayRef<CPUProjection> projections);
 
 /// An object made by compileForCPU, linked into this process. What is tested is
 /// what ships: the same bytes go into a pack.

@@ -7,6 +7,7 @@
 
 #include "attn/Pack/Pack.h"
 #include "attn/Harness/Check.h"
+#include "attn/Harness/LatentProblem.h"
 #include "attn/Harness/Problem.h"
 #include "attn/Harness/Session.h"
 #include "attn/Register.h"
@@ -103,6 +104,8 @@ TEST_F(PackTest, AgreesWithTheOracle) {
     ASSERT_TRUE(module);
     auto func = *module->getOps<mlir::func::FuncOp>().begin();
     AttendOp attend = *func.getOps<AttendOp>().begin();
+    if (attend.hasUpProjections())
+      continue; // the next test's
     harness::ProblemOptions options;
     options.lens = {70, 0, 333};
     auto problem = llvm::cantFail(harness::Problem::create(attend, options));
@@ -122,6 +125,64 @@ TEST_F(PackTest, AgreesWithTheOracle) {
       EXPECT_EQ(oracle.check(*problem).failure, "");
     }
   }
+  attn_library_close(lib);
+}
+
+/// Runs a unit's attention between its projections at a level, and gives the
+/// output.
+static std::vector<double>
+runChain(attn_library *lib, harness::LatentProblem &problem, int32_t isa) {
+  problem.clearResults();
+  attn_decode_params attention = problem.attention().params();
+  attention.isa = isa;
+  attn_mla_params params = problem.params();
+  params.decode = &attention;
+  EXPECT_EQ(attn_mla_workspace_size(lib, &params, &params.workspace_bytes),
+            ATTN_OK)
+      << attn_error_message();
+  bench::Buffer workspace(params.workspace_bytes);
+  params.workspace = workspace.data();
+  EXPECT_EQ(attn_mla_decode(lib, &params), ATTN_OK) << attn_error_message();
+  std::vector<double> output(attention.batch * attention.q_len *
+                             attention.q_heads * params.v);
+  for (size_t i = 0; i < output.size(); ++i)
+    output[i] = problem.output(i);
+  return output;
+}
+
+// attn_mla_decode by the library that ships gives the bits of the kernels that
+// attn-run holds to the oracle.
+TEST_F(PackTest, ChainsProjectionsAsASessionDoes) {
+  attn_library *lib = nullptr;
+  ASSERT_EQ(attn_library_open(library().c_str(), &lib), ATTN_OK)
+      << attn_error_message();
+  // Two projections of each of 1 and 2 query tokens, at four levels.
+  EXPECT_EQ(attn_library_num_projections(lib), 16u);
+  int chains = 0;
+  for (const Unit &unit : plan->units) {
+    auto module = mlir::parseSourceString<mlir::ModuleOp>(unit.text, context);
+    auto func = *module->getOps<mlir::func::FuncOp>().begin();
+    AttendOp attend = *func.getOps<AttendOp>().begin();
+    if (!attend.hasUpProjections())
+      continue;
+    SCOPED_TRACE(unit.name);
+    ++chains;
+    harness::ProblemOptions options;
+    options.lens = {70, 9, 133};
+    auto problem =
+        llvm::cantFail(harness::LatentProblem::create(attend, options));
+    for (int32_t isa = ATTN_ISA_AVX2; isa <= attn_cpu_isa(); ++isa) {
+      SCOPED_TRACE(attn_isa_name(isa));
+      CPUCompileOptions compile;
+      compile.level = static_cast<CPULevel>(isa);
+      auto session =
+          llvm::cantFail(harness::Session::create(*module, compile, 1));
+      std::vector<double> output = runChain(lib, *problem, isa);
+      EXPECT_TRUE(output == runChain(session->getLibrary(), *problem, isa));
+      EXPECT_TRUE(llvm::all_of(output, [](double x) { return x == x; }));
+    }
+  }
+  EXPECT_EQ(chains, 2);
   attn_library_close(lib);
 }
 
@@ -179,13 +240,26 @@ TEST_F(PackTest, HoldsGPUKernels) {
   ASSERT_EQ(attn_library_from_gpu_table(table, &launcher, &lib), ATTN_OK)
       << attn_error_message();
   EXPECT_EQ(loaded.size(), plan->units.size()); // those of sm_80
+  EXPECT_EQ(attn_library_num_projections(lib), 8u);
   for (const Unit &unit : plan->units) {
     auto module = mlir::parseSourceString<mlir::ModuleOp>(unit.text, context);
     auto func = *module->getOps<mlir::func::FuncOp>().begin();
     harness::ProblemOptions options;
     options.lens = {70};
-    auto problem = llvm::cantFail(
-        harness::Problem::create(*func.getOps<AttendOp>().begin(), options));
+    AttendOp attend = *func.getOps<AttendOp>().begin();
+    if (attend.hasUpProjections()) {
+      auto chain =
+          llvm::cantFail(harness::LatentProblem::create(attend, options));
+      attn_decode_params attention = chain->attention().params();
+      attention.device = ATTN_DEVICE_CUDA;
+      attn_mla_params mla = chain->params();
+      mla.decode = &attention;
+      EXPECT_EQ(attn_mla_workspace_size(lib, &mla, &mla.workspace_bytes),
+                ATTN_OK)
+          << attn_error_message();
+      continue;
+    }
+    auto problem = llvm::cantFail(harness::Problem::create(attend, options));
     attn_decode_params params = problem->params();
     params.device = ATTN_DEVICE_CUDA;
     uint32_t index = 0;
