@@ -10,7 +10,7 @@
 
 #include "Emitter.h"
 #include "attn/Conversion/KernelFacts.h"
-#include "attn/Conversion/TileToCPU/RowBlocks.h"
+#include "attn/Cost/RowBlocks.h"
 #include "attn/Dialect/Tile/IR/Tile.h"
 #include "llvm/ADT/DenseMap.h"
 

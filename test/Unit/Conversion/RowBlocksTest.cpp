@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "attn/Conversion/TileToCPU/RowBlocks.h"
+#include "attn/Cost/RowBlocks.h"
 #include "gtest/gtest.h"
 
 #include <string>

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef ATTN_CONVERSION_TILETOCPU_ROWBLOCKS_H
-#define ATTN_CONVERSION_TILETOCPU_ROWBLOCKS_H
+#ifndef ATTN_COST_ROWBLOCKS_H
+#define ATTN_COST_ROWBLOCKS_H
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/MathExtras.h"
@@ -60,4 +60,4 @@ inline RowBlocks blockRowsFma(int64_t rows, int64_t tallest) {
 
 } // namespace attn::cpu
 
-#endif // ATTN_CONVERSION_TILETOCPU_ROWBLOCKS_H
+#endif // ATTN_COST_ROWBLOCKS_H
