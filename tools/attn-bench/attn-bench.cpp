@@ -12,8 +12,7 @@
 #include "attn/Cost/Attention.h"
 #include "attn/Dialect/Tile/IR/Tile.h"
 #include "attn/Harness/CudaSession.h"
-#include "attn/Harness/Problem.h"
-#include "attn/Harness/Session.h"
+#include "attn/Harness/DecodeTimer.h"
 #include "attn/Register.h"
 
 #include "mlir/AsmParser/AsmParser.h"
@@ -56,44 +55,31 @@ static llvm::ExitOnError exitOnError;
 
 static Options *opts;
 
-/// The calls to time: one for each copy of the cache.
-static std::vector<attn_decode_params> makeCalls(Problem &problem,
-                                                 size_t copies) {
-  std::vector<attn_decode_params> calls;
-  for (size_t copy = 0; copy < copies; ++copy) {
-    calls.push_back(problem.params(copy));
-    if (opts->batchInvariant)
-      calls.back().flags |= ATTN_FLAG_BATCH_INVARIANT;
-  }
-  return calls;
+static uint32_t callFlags() {
+  return opts->batchInvariant ? ATTN_FLAG_BATCH_INVARIANT : 0;
 }
 
 static void timeOnCPU(mlir::ModuleOp module, Problem &problem, size_t copies,
                       bool isBF16, bench::Record &record) {
   CPUCompileOptions compile =
       exitOnError(chooseLevel(opts->isa, opts->emulate));
-  std::unique_ptr<Session> session =
-      exitOnError(Session::create(module, compile, opts->threads));
-  std::vector<attn_decode_params> calls = makeCalls(problem, copies);
-  std::vector<bench::Pattern> patterns;
-  for (auto [copy, params] : llvm::enumerate(calls)) {
-    exitOnError(session->prepare(params));
-    patterns.push_back(problem.readPattern(copy));
-  }
+  std::unique_ptr<DecodeTimer> timer = exitOnError(DecodeTimer::create(
+      module, compile, problem, copies, opts->threads, callFlags()));
   bench::TimingOptions timing;
   timing.budgetSeconds = opts->seconds;
-  auto kernel = [&](size_t rotation) {
-    exitOnError(session->decode(calls[rotation % calls.size()]));
-  };
   record.threads = opts->threads;
   record.isa = cpuLevelName(compile.level).str();
-  record.emulated = attn_library_kernel(session->getLibrary(), 0)->flags &
-                    ATTN_KERNEL_EMULATED;
+  record.emulated =
+      attn_library_kernel(timer->getSession().getLibrary(), 0)->flags &
+      ATTN_KERNEL_EMULATED;
   record.machine = bench::describeMachine().machineClass;
   auto isa =
       static_cast<bench::Isa>(std::min(compile.level, compile.hostLevel));
-  bench::Summary time = bench::measure(kernel, timing);
+  bench::Summary time = exitOnError(timer->measure(timing));
   if (!opts->noCeilings) {
+    std::vector<bench::Pattern> patterns;
+    for (size_t copy = 0; copy < copies; ++copy)
+      patterns.push_back(problem.readPattern(copy));
     record.setReadCeiling(
         bench::readCeiling(patterns, opts->threads, {}, isa).rate);
     if (auto peak = bench::computePeak(opts->threads, isBF16, {}, isa))
@@ -101,7 +87,7 @@ static void timeOnCPU(mlir::ModuleOp module, Problem &problem, size_t copies,
     // A disturbance of the machine that came or went meanwhile would flatter or
     // wrong the kernel: the better of the times before and after counts, as the
     // ceiling is the best of several ways.
-    bench::Summary again = bench::measure(kernel, timing);
+    bench::Summary again = exitOnError(timer->measure(timing));
     if (again.median < time.median)
       time = again;
   }
@@ -116,8 +102,13 @@ static void timeOnGPU(mlir::ModuleOp module, Problem &problem, size_t copies,
       module, isGiven ? opts->target.getValue() : std::string()));
   record.isa = "cuda " + session->chip().str();
   record.machine = exitOnError(session->deviceName());
-  record.setTime(bench::summarize(
-      exitOnError(session->time(makeCalls(problem, copies), kRepetitions))));
+  std::vector<attn_decode_params> calls;
+  for (size_t copy = 0; copy < copies; ++copy) {
+    calls.push_back(problem.params(copy));
+    calls.back().flags |= callFlags();
+  }
+  record.setTime(
+      bench::summarize(exitOnError(session->time(calls, kRepetitions))));
   if (!opts->noCeilings) {
     bench::Summary rate;
     rate.median = rate.max = exitOnError(session->copyRate()) * 1e-9;
