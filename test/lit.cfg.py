@@ -57,6 +57,11 @@ nvdisasm = nvdisasm or shutil.which("nvdisasm", path=triton_bin)
 if nvdisasm:
     config.available_features.add("nvdisasm")
     config.substitutions.append(("%nvdisasm", nvdisasm))
+# `REQUIRES: chromium`: a browser to look at pages with.
+chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+if chromium:
+    config.available_features.add("chromium")
+    config.substitutions.append(("%chromium", chromium))
 # `REQUIRES: cc`: a C compiler, for the examples; cmake for packs.
 for program in ("cc", "cmake"):
     if shutil.which(program):

@@ -22,6 +22,7 @@ llvm::Expected<KVType> advisor::parseKVType(StringRef name) {
   // for fewer bits do the same.
   static const KVType known[] = {
       {"bf16", CacheFormat::BF16, MathType::BF16},
+      {"f16", CacheFormat::BF16, MathType::BF16}, // as many bytes, and as fast
       {"fp8", CacheFormat::FP8, MathType::FP8},
       {"fp8_ds_mla", CacheFormat::FP8Packed, MathType::BF16},
       {"f32", CacheFormat::F32, MathType::BF16},
@@ -31,7 +32,7 @@ llvm::Expected<KVType> advisor::parseKVType(StringRef name) {
     if (type.name == name)
       return type;
   return createStringError("unknown cache type '" + name +
-                           "': bf16, fp8, fp8_ds_mla, f32, 6bit or 4bit");
+                           "': bf16, f16, fp8, fp8_ds_mla, f32, 6bit or 4bit");
 }
 
 llvm::Expected<int64_t> advisor::parseCount(StringRef text) {

@@ -37,6 +37,20 @@ static llvm::Error takeTypes(llvm::StringRef names,
   return llvm::Error::success();
 }
 
+llvm::Error AdviseOptions::takeMachine(advisor::Deployment &setup) const {
+  llvm::Expected<advisor::MachineChoice> machine =
+      advisor::findMachine(gpu, threads);
+  if (!machine)
+    return machine.takeError();
+  setup.machine = std::move(*machine);
+  setup.threads = threads;
+  if (threads)
+    return setup.machine.useThreads(threads);
+  for (const advisor::ThreadedPeaks &peaks : setup.machine.threads)
+    setup.threads = std::max(setup.threads, peaks.reads.threads);
+  return llvm::Error::success();
+}
+
 llvm::Expected<advisor::Deployment>
 AdviseOptions::setup(const model::ModelSpec &first) const {
   advisor::Deployment setup;
@@ -52,7 +66,12 @@ AdviseOptions::setup(const model::ModelSpec &first) const {
   setup.layout = {page, tp, dcp};
   setup.dp = dp;
   setup.memoryFraction = usable;
-  setup.resultsFile = results;
+  setup.results = results;
+  if (layout != "row" && layout != "own")
+    return createStringError("--layout must be row or own");
+  setup.kvLayout = layout;
+  if (threads < 0 || threads > 4096)
+    return createStringError("--threads must be 0 to 4096");
   if (slo > 0)
     setup.slowestStep = slo * 1e-3;
   if (auto error = take("batch", advisor::parseCounts(batch), setup.batches))
@@ -71,10 +90,8 @@ AdviseOptions::setup(const model::ModelSpec &first) const {
       return error;
     setup.weightBytes = bytes;
   }
-  llvm::Expected<advisor::MachineChoice> machine = advisor::findMachine(gpu);
-  if (!machine)
-    return machine.takeError();
-  setup.machine = std::move(*machine);
+  if (auto error = takeMachine(setup))
+    return error;
   if (!memory.empty()) {
     double bytes = 0;
     if (auto error = take("memory", advisor::parseBytes(memory), bytes))
@@ -102,6 +119,10 @@ std::vector<std::pair<std::string, std::string>> AdviseOptions::inputs() const {
   for (const Text *text : {&kvDtype, &weights, &memory})
     if (!text->empty())
       inputs.push_back({text->ArgStr.str(), *text});
+  if (layout.getNumOccurrences())
+    inputs.push_back({"layout", layout});
+  if (threads)
+    inputs.push_back({"threads", std::to_string(threads)});
   if (slo > 0)
     inputs.push_back({"slo-ms", llvm::formatv("{0}", slo.getValue())});
   return inputs;

@@ -25,9 +25,18 @@ struct AdviseOptions {
       llvm::cl::desc("config.json (or its directory) ..."),
       llvm::cl::cat(category)};
   Text gpu{"gpu",
-           llvm::cl::desc("h100, h200, h20, a100, l40s, b200, cpu:this, or a "
-                          "JSON file (default: h100)"),
+           llvm::cl::desc("h100, h200, h20, a100, l40s, b200, cpu:this, "
+                          "cpu:LEVEL (this CPU up to avx2, avx512, avx512bf16 "
+                          "or amx), or a JSON file (default: h100)"),
            llvm::cl::init("h100"), llvm::cl::cat(category)};
+  Number threads{"threads",
+                 llvm::cl::desc("Threads of a CPU (default: all that were "
+                                "measured)"),
+                 llvm::cl::init(0), llvm::cl::cat(category)};
+  Text saveMachine{"save-machine",
+                   llvm::cl::desc("Write what was measured of this CPU, for "
+                                  "--gpu to read"),
+                   llvm::cl::value_desc("file"), llvm::cl::cat(category)};
   Text memory{"memory",
               llvm::cl::desc("Memory of a device instead of the machine's, "
                              "such as 96GB"),
@@ -40,10 +49,13 @@ struct AdviseOptions {
   Number qLen{"q-len", llvm::cl::desc("New tokens of each in a step"),
               llvm::cl::init(1), llvm::cl::cat(category)};
   Text kvDtype{"kv-dtype",
-               llvm::cl::desc("Types of the cache: bf16, fp8, fp8_ds_mla, f32, "
-                              "6bit, 4bit; the first is the one in use "
+               llvm::cl::desc("Types of the cache: bf16, f16, fp8, fp8_ds_mla, "
+                              "f32, 6bit, 4bit; the first is the one in use "
                               "(default: those that suit the model)"),
                llvm::cl::cat(category)};
+  Text layout{"layout",
+              llvm::cl::desc("Layout of a cache for CPUs: row or own"),
+              llvm::cl::init("row"), llvm::cl::cat(category)};
   Number tp{"tp", llvm::cl::desc("Devices that split the heads"),
             llvm::cl::init(1), llvm::cl::cat(category)};
   Number dp{"dp", llvm::cl::desc("Copies that share the sequences"),
@@ -64,9 +76,10 @@ struct AdviseOptions {
       llvm::cl::desc("Milliseconds that a step may take; 0: no limit"),
       llvm::cl::init(0), llvm::cl::cat(category)};
   Text results{"results",
-               llvm::cl::desc("Measured times to show beside the floors, from "
-                              "attn-bench --json"),
-               llvm::cl::value_desc("file"), llvm::cl::cat(category)};
+               llvm::cl::desc("Measured times to show beside the model's: a "
+                              "file from attn-bench --json, or a folder of "
+                              "folders with them (benchmarks/results)"),
+               llvm::cl::value_desc("path"), llvm::cl::cat(category)};
   llvm::cl::opt<bool> compare{
       "compare", llvm::cl::desc("Only compare the caches of the configs"),
       llvm::cl::cat(category)};
@@ -91,6 +104,8 @@ struct AdviseOptions {
   /// An error that names the first option whose value is wrong.
   llvm::Expected<advisor::Deployment>
   setup(const model::ModelSpec &first) const;
+  /// Finds the machine, with the threads that were asked for.
+  llvm::Error takeMachine(advisor::Deployment &setup) const;
   /// The options that shape the answer, for the head of the report.
   std::vector<std::pair<std::string, std::string>> inputs() const;
 };

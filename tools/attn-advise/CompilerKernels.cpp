@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace attn;
 using advisor::Deployment;
@@ -27,6 +28,7 @@ static llvm::Expected<DecodeOptions> decodeOptions(const Deployment &setup) {
     return createStringError("no kernel reads a cache of type " + type.name);
   options.element = *element;
   options.page = setup.layout.page;
+  options.layout = *symbolizeLayout(setup.kvLayout);
   options.qLen = setup.qLen;
   return options;
 }
@@ -39,31 +41,81 @@ static std::optional<CPULevel> levelOf(const cost::Machine &machine) {
   return parseCPULevel(name);
 }
 
-static llvm::Expected<std::string> scheduleFor(const model::AttentionSpec &spec,
-                                               const Deployment &setup) {
+/// The architecture that packs hold for a GPU of lib/Cost; empty for others.
+static llvm::StringRef chipOf(llvm::StringRef machine) {
+  return llvm::StringSwitch<llvm::StringRef>(machine)
+      .Case("a100", "sm_80")
+      .Case("l40s", "sm_89")
+      .Cases({"h100", "h200", "h20"}, "sm_90")
+      .Case("b200", "sm_100")
+      .Default("");
+}
+
+/// The kernel of a module with one layer, for a CPU's level or a GPU's chip.
+static llvm::Expected<advisor::ServedKernel>
+selectFor(mlir::ModuleOp module, std::optional<CPULevel> level,
+          llvm::StringRef chip) {
+  mlir::PassManager passes(module.getContext());
+  if (level)
+    passes.addPass(createAttnSelectCPUSchedule({cpuLevelName(*level).str()}));
+  else
+    passes.addPass(createAttnSelectGPUSchedule({chip.str()}));
+  // What the pass refuses, it says why.
+  std::string reason;
+  mlir::ScopedDiagnosticHandler handler(
+      module.getContext(), [&](mlir::Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
+          reason = diagnostic.str();
+        return mlir::success();
+      });
+  if (mlir::failed(passes.run(module)))
+    return createStringError(reason);
+  advisor::ServedKernel kernel;
+  kernel.target = level ? cpuLevelName(*level).str() : chip.str();
+  module.walk([&](AttendOp attend) {
+    mlir::Attribute schedule = attend->getAttr("tile.schedule");
+    llvm::raw_string_ostream(kernel.schedule) << schedule;
+    auto onCPU = mlir::dyn_cast<tile::ScheduleAttr>(schedule);
+    if (!onCPU)
+      return;
+    KVCacheType cache = attend.getCacheType();
+    kernel.kind.emplace();
+    kernel.kind->engine = tile::stringifyEngine(onCPU.getEngine()).str();
+    llvm::raw_string_ostream(kernel.kind->element) << cache.getElementType();
+    kernel.kind->layout = stringifyLayout(cache.getLayout()).str();
+    kernel.kind->page = cache.getPage();
+    kernel.kind->latent = cache.isLatent();
+    // As TileToCPU cuts them: AVX2 has half of the registers, of half the size.
+    bool isNarrowFMA =
+        onCPU.getEngine() == tile::Engine::Fma && onCPU.getVector() == 8;
+    kernel.kind->rowBlock = isNarrowFMA ? 4 : 16;
+  });
+  return kernel;
+}
+
+llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+attn::layerModule(mlir::MLIRContext *context, const model::AttentionSpec &spec,
+                  const Deployment &setup) {
   llvm::Expected<DecodeOptions> options = decodeOptions(setup);
   if (!options)
     return options.takeError();
-  mlir::MLIRContext context;
   context
-      .loadDialect<AttnDialect, tile::TileDialect, mlir::func::FuncDialect>();
-  auto module = buildDecodeModule(&context, spec, "layer", *options);
+      ->loadDialect<AttnDialect, tile::TileDialect, mlir::func::FuncDialect>();
+  return buildDecodeModule(context, spec, "layer", *options);
+}
+
+llvm::Expected<advisor::ServedKernel>
+attn::compilerKernel(const model::AttentionSpec &spec,
+                     const Deployment &setup) {
+  mlir::MLIRContext context;
+  auto module = layerModule(&context, spec, setup);
   if (!module)
     return module.takeError();
   std::optional<CPULevel> level = levelOf(setup.machine.machine);
-  if (!level)
-    return createStringError("kernels are generated for x86 CPUs, so far not "
-                             "for " +
-                             setup.machine.machine.name);
-  mlir::PassManager passes(&context);
-  passes.addPass(createAttnSelectCPUSchedule({cpuLevelName(*level).str()}));
-  if (mlir::failed(passes.run(module->get())))
-    return createStringError("attn-select-cpu-schedule failed");
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  (*module)->walk(
-      [&](AttendOp attend) { os << attend->getAttr("tile.schedule"); });
-  return text;
+  llvm::StringRef chip = chipOf(setup.machine.machine.name);
+  if (!level && chip.empty())
+    return createStringError(
+        "it is not known what machine " + setup.machine.machine.name +
+        " is: name it cpu:LEVEL, or as one of the GPUs that --gpu knows");
+  return selectFor(module->get(), level, chip);
 }
-
-advisor::KernelLookup attn::compilerKernels() { return scheduleFor; }

@@ -7,6 +7,7 @@
 
 #include "AdviseOptions.h"
 #include "CompilerKernels.h"
+#include "TimeKernels.h"
 
 #include "attn/Advisor/EngineLog.h"
 #include "attn/Advisor/Render.h"
@@ -47,6 +48,19 @@ static void checkLog(advisor::Report &report, llvm::StringRef path,
   report.logAgrees = check.agrees;
 }
 
+static void saveMachine(llvm::StringRef path,
+                        const advisor::MachineChoice &machine) {
+  if (!machine.measuredNow)
+    exitOnError(llvm::createStringError(
+        "--save-machine writes what --gpu cpu:this measures"));
+  std::error_code error;
+  llvm::ToolOutputFile file(path, error, llvm::sys::fs::OF_Text);
+  if (error)
+    exitOnError(llvm::createFileError(path, error));
+  file.os() << llvm::formatv("{0:2}\n", advisor::toJSON(machine));
+  file.keep();
+}
+
 /// An error that names options that do not go together.
 static llvm::Error validate(const AdviseOptions &options) {
   if (options.format != "text" && options.format != "md" &&
@@ -85,6 +99,11 @@ int main(int argc, char **argv) {
   for (const std::string &config : options.configs)
     specs.push_back(exitOnError(model::loadConfig(config)));
   advisor::Deployment setup = exitOnError(options.setup(specs.front()));
+  if (setup.machine.measuredNow && !options.compare)
+    for (const model::ModelSpec &spec : specs)
+      exitOnError(timeKernels(setup, spec));
+  if (!options.saveMachine.empty())
+    saveMachine(options.saveMachine, setup.machine);
 
   std::vector<advisor::Report> reports;
   if (options.compare)
@@ -92,7 +111,7 @@ int main(int argc, char **argv) {
   else
     for (const model::ModelSpec &spec : specs)
       reports.push_back(
-          exitOnError(advisor::advise(setup, spec, compilerKernels())));
+          exitOnError(advisor::advise(setup, spec, compilerKernel)));
   if (options.guide)
     for (advisor::Report &report : reports) {
       report.sections.insert(report.sections.begin(), advisor::guideSection());

@@ -30,7 +30,7 @@ struct KVType {
   cost::MathType math; ///< of a kernel that need not convert
 };
 
-/// bf16, fp8, fp8_ds_mla, f32, 6bit or 4bit.
+/// bf16, f16, fp8, fp8_ds_mla, f32, 6bit or 4bit.
 llvm::Expected<KVType> parseKVType(llvm::StringRef name);
 
 /// "4096", "4k" (1024), "1m" (1024 * 1024); at least 1, at most 2^40.
@@ -52,7 +52,9 @@ struct Deployment {
   /// What an engine may use of a device's memory; vLLM's default.
   double memoryFraction = 0.9;
   std::optional<double> slowestStep; ///< seconds that a step may take
-  std::string resultsFile;           ///< of attn-bench; may be empty
+  std::string results;          ///< of attn-bench, file or folder; may be empty
+  std::string kvLayout = "row"; ///< of a cache: row or own
+  int64_t threads = 0;          ///< of a CPU; 0: as many as were measured
 
   int64_t devices() const { return layout.tp * dp; }
   /// Sequences of the fullest copy.

@@ -18,8 +18,15 @@
 
 namespace attn::advisor {
 
-/// The schedule of the kernel for a layer, in words; or why there is none.
-using KernelLookup = std::function<llvm::Expected<std::string>(
+/// The kernel that the compiler makes for a layer.
+struct ServedKernel {
+  std::string schedule; ///< the attribute, as the select pass wrote it
+  std::string target;   ///< instruction level or GPU architecture
+  std::optional<KernelKind> kind; ///< of a kernel for CPUs
+};
+
+/// The kernel for a layer of a device; or why there is none.
+using KernelLookup = std::function<llvm::Expected<ServedKernel>(
     const model::AttentionSpec &spec, const Deployment &setup)>;
 
 /// A measured time from attn-bench --json.
@@ -27,13 +34,14 @@ struct Measurement {
   std::string shape,
       type; ///< as attn-bench writes them: "gqa:32/8/128", "bf16"
   int64_t batch, context, qLen;
-  std::string mode, isa, machine, date;
-  int64_t threads;
+  std::string mode, isa, machine, date, layout;
+  int64_t page, threads;
   double seconds; ///< median
 };
 
-/// The undisturbed, not emulated records of a file; an error where it is not
-/// attn-bench's.
+/// The undisturbed, not emulated records of a file, or of the cpu.json and
+/// gpu.json of every folder in a folder; an error where one is not attn-bench's
+/// or there is none.
 llvm::Expected<std::vector<Measurement>> readMeasurements(llvm::StringRef path);
 
 /// How attn-bench would write the layer's shape.

@@ -19,7 +19,7 @@ namespace attn::advisor {
 
 /// Of the JSON output. The minor number grows with additions; the major one
 /// when a key goes or changes its meaning.
-constexpr const char *kSchema = "attn-advise/1.0";
+constexpr const char *kSchema = "attn-advise/1.1";
 
 /// Aligned tables for a terminal; `explain` adds every number's formula.
 void renderText(llvm::raw_ostream &os, const Report &report, bool explain);

@@ -8,6 +8,8 @@
 #include "attn/Advisor/Machines.h"
 #include "gtest/gtest.h"
 
+#include <cstring>
+
 using namespace attn::advisor;
 
 static llvm::Expected<MachineChoice> parsed(llvm::StringRef text) {
@@ -67,4 +69,56 @@ TEST(Machines, UnknownNameListsTheKnown) {
   std::string message = llvm::toString(choice.takeError());
   EXPECT_NE(message.find("h200"), std::string::npos);
   EXPECT_NE(message.find("cpu:this"), std::string::npos);
+}
+
+static const char *kCPU = R"({"name": "cpu:avx2", "memory_gb": 16,
+  "read_gbps": 20, "bf16_tflops": 0.2, "source": "a test",
+  "threads": [{"count": 1, "bf16_tflops": 0.1, "read": [[131072, 40], [1e9, 10]]},
+              {"count": 4, "bf16_tflops": 0.4, "read": [[131072, 160], [1e9, 20]]}],
+  "kernels": [{"engine": "fma", "element": "f16", "layout": "own", "page": 32,
+    "latent": true, "row_block": 1, "element_ps": 1, "product_ps": 2,
+    "score_ps": 3, "row_element_ps": 4, "exposed_cache": 0.5,
+    "exposed_memory": 1, "reached_cache": 1, "reached_memory": 0.75}]})";
+
+TEST(Machines, WhatIsWrittenIsReadAgain) {
+  MachineChoice choice = llvm::cantFail(parsed(kCPU));
+  ASSERT_EQ(choice.threads.size(), 2u);
+  EXPECT_EQ(choice.threads[1].reads.memoryRate(), 20);
+  const CalibratedKind *kernel =
+      choice.find({"fma", "f16", "own", 32, true, 1});
+  ASSERT_TRUE(kernel);
+  EXPECT_DOUBLE_EQ(kernel->costs.seconds[1], 2e-12);
+  EXPECT_EQ(kernel->costs.memory.reached, 0.75);
+  EXPECT_FALSE(choice.find({"fma", "f16", "own", 64, true, 1}));
+  std::string once = llvm::formatv("{0:2}", toJSON(choice)).str();
+  MachineChoice again = llvm::cantFail(parsed(once));
+  EXPECT_EQ(again.threads[0].reads.points, choice.threads[0].reads.points);
+  EXPECT_DOUBLE_EQ(again.kernels[0].costs.seconds[3], 4e-12);
+}
+
+TEST(Machines, ThreadsThatWereMeasured) {
+  MachineChoice choice = llvm::cantFail(parsed(kCPU));
+  EXPECT_FALSE(bool(choice.useThreads(4)));
+  EXPECT_EQ(choice.machine.readGBps, 20);
+  EXPECT_DOUBLE_EQ(choice.machine.bf16Flops, 0.4e12);
+  EXPECT_EQ(llvm::toString(choice.useThreads(3)),
+            "--threads 3: cpu:avx2 was measured with 1 and 4 of them");
+}
+
+TEST(Machines, WrongEntriesAreNamedWithTheirPlace) {
+  auto with = [](const char *from, const char *to) {
+    std::string text = kCPU;
+    text.replace(text.find(from), strlen(from), to);
+    return refusalOf(text);
+  };
+  EXPECT_EQ(with("\"element_ps\": 1", "\"element_ps\": -1"),
+            "kernels[0]: 'element_ps' must be a number of at least 0");
+  EXPECT_EQ(with("[131072, 160]", "[2e9, 160]"),
+            "threads[1]: 'read' must be pairs of ascending bytes and of GB/s");
+  EXPECT_EQ(with("\"count\": 1", "\"count\": 0"),
+            "threads[0]: 'count' must be a count from 1 to 4096");
+  EXPECT_EQ(with("\"latent\"", "\"latents\"").substr(0, 34),
+            "kernels[0]: unknown key 'latents';");
+  EXPECT_EQ(with("[{\"engine\"", "[3, {\"engine\""),
+            "kernels[0]: must be an object");
 }
