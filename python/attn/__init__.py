@@ -9,7 +9,8 @@
 
 Tensors are NumPy arrays or anything else that speaks DLPack, such as PyTorch's.
 NumPy has no bfloat16: a uint16 array stands for one. `attn.torch_ops` has the
-same as operators that torch.compile understands.
+same as operators that torch.compile understands; `python -m attn` is attnc's command
+line, `python -m attn.hf_kernels` makes a kernel for Hugging Face's loader of a pack.
 """
 
 from .pack import Layer, Pack, Pool

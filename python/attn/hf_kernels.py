@@ -65,7 +65,7 @@ def _glibc(library):
 
 
 def _files(pack, name):
-    """The files of the variant, by their paths, and its identifier."""
+    """The kernel's name and identifier, and the files of the variant by their paths."""
     with open(os.path.join(pack, "manifest.json"), "rb") as file:
         text = file.read()
     manifest = json.loads(text)
@@ -87,20 +87,20 @@ def _files(pack, name):
             files[path] = file.read()
     # Unlike kernels have unlike identifiers, which are modules and operators' names.
     digest = hashlib.sha256(b"".join(files[path] for path in sorted(files)))
-    id = f"_{module}_cpu_{digest.hexdigest()[:8]}"
-    files["_ops.py"] = _OPS.format(id=id).encode()
-    files[f"{module}/__init__.py"] = _COMPATIBILITY.format(id=id).encode()
-    return name, id, files
+    identifier = f"_{module}_cpu_{digest.hexdigest()[:8]}"
+    files["_ops.py"] = _OPS.format(id=identifier).encode()
+    files[f"{module}/__init__.py"] = _COMPATIBILITY.format(id=identifier).encode()
+    return name, identifier, files
 
 
 def write(pack, folder, name=None, version=0):
     """Writes the pack in folder `pack` as a kernel to `folder`, and returns the
     folder of its build variant. `version` is a major one: 0 says that it may change."""
-    name, id, files = _files(pack, name)
+    name, identifier, files = _files(pack, name)
     digests = {path: base64.b64encode(hashlib.sha256(files[path]).digest()).decode()
                for path in sorted(files)}
     files["metadata.json"] = json.dumps({
-        "name": name, "id": id, "version": version, "license": "apache-2.0",
+        "name": name, "id": identifier, "version": version, "license": "apache-2.0",
         "python-depends": [], "kernel-depends": [], "backend": {"type": "cpu"},
         "digest": {"algorithm": "sha256", "files": digests}}, indent=2).encode()
     variant = os.path.join(folder, "build", VARIANT)

@@ -5,8 +5,6 @@
 import unittest
 from unittest import mock
 
-import numpy
-
 from support import make_pack, reference
 
 try:
