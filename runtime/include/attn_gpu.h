@@ -119,9 +119,10 @@ typedef struct attn_gpu_launcher {
 ATTN_API attn_status attn_cuda_launcher(attn_gpu_launcher *launcher);
 
 /** Loads the kernels and projections of a table, which must outlive the
-   library, for the launcher's GPU; no other call loads anything. Kernels of one
-   name differ in `arch` and schedule alone: of them the one of the highest arch
-    that the GPU can run is loaded. Close the library
+    library, for the launcher's GPU; no other call loads anything. Kernels of
+    one name differ in `arch` and schedule alone: of them the one of the highest
+    arch that the GPU can run is loaded, of two of one arch (sm_90a and sm_90)
+    the table's first. Close the library
     with attn_library_close, while its CUDA context is alive.
     Errors: NULL_POINTER, STRUCT_SIZE, LIBRARY_{ABI,TABLE}, OUT_OF_MEMORY and
     what the launcher's `load` returns. */

@@ -56,7 +56,7 @@ attn_status getWorkspaceSize(const attn_library &lib,
                              const attn_decode_params &params, uint64_t &bytes);
 attn_status decode(const attn_library &lib, const attn_decode_params &params);
 
-/// Params that are checked as for the CPU; `desc` is the library's.
+/// Params that are checked as for the CPU; `desc` is a kernel that fits.
 attn_status merge(const attn_library &lib, const attn_kernel_desc &desc,
                   const attn_merge_params &params);
 /// Params whose facts, tensors and strides are checked.

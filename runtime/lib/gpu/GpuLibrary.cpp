@@ -35,7 +35,7 @@ static const char *findDefect(const attn_gpu_kernel_desc &desc) {
     return "name";
   if (desc.arch < 1)
     return "arch";
-  if (!attn_dtype_size(desc.dtype))
+  if (desc.dtype != ATTN_BF16 && desc.dtype != ATTN_F16)
     return "dtype";
   if (desc.layout != ATTN_LAYOUT_ROW)
     return "layout";
@@ -197,14 +197,16 @@ void gpu::unload(Kernels *kernels) {
   free(kernels);
 }
 
-/// The kernel of the name with the highest arch that the GPU can run and that
-/// comes before `limit` in that order; -1 if there is none.
-template <typename Desc>
-static int64_t findNext(const Desc *descs, uint32_t count, const char *name,
-                        int32_t limit) {
+/// The best kernel of the name that the GPU can run and that was not found to
+/// be for others: of the highest arch, and of those the table's first. -1 if
+/// there is none.
+template <typename Desc, typename View>
+static int64_t findBest(const Desc *descs, const View *views, uint32_t count,
+                        const char *name, int32_t arch) {
   int64_t best = -1;
   for (uint32_t i = 0; i < count; ++i)
-    if (strcmp(descs[i].name, name) == 0 && descs[i].arch < limit &&
+    if (strcmp(descs[i].name, name) == 0 &&
+        views[i].isa <= ATTN_ISA_GPU + arch &&
         (best < 0 || descs[i].arch > descs[best].arch))
       best = i;
   return best;
@@ -221,7 +223,7 @@ static attn_status loadBest(const attn_gpu_launcher &launcher,
                             uint32_t count, attn_gpu_functions *functions) {
   for (uint32_t each = 0; each < count; ++each) {
     const char *name = descs[each].name;
-    int64_t i = findNext(descs, count, name, launcher.arch + 1);
+    int64_t i = findBest(descs, views, count, name, launcher.arch);
     while (i >= 0 && !isLoaded(functions[i])) {
       attn_status status = load(launcher.context, &descs[i], &functions[i]);
       if (status == ATTN_OK)
@@ -230,7 +232,7 @@ static attn_status loadBest(const attn_gpu_launcher &launcher,
         return status;
       const_cast<View &>(views[i]).isa =
           ATTN_ISA_GPU + gpu::kOtherGpu + descs[i].arch;
-      i = findNext(descs, count, name, descs[i].arch);
+      i = findBest(descs, views, count, name, launcher.arch);
     }
   }
   return ATTN_OK;

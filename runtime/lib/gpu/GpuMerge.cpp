@@ -6,20 +6,35 @@
 //===----------------------------------------------------------------------===//
 
 #include "GpuDecode.h"
+#include "Select.h"
 #include "Workspace.h"
 
 #include <cinttypes>
 
 using namespace attn::runtime;
 
+/// The best kernel that fits among those that have a merge function; -1 if
+/// there is none. Which of them decodes best says nothing about that.
+static int64_t findMerge(const attn_library &lib, const attn_merge_params &p) {
+  int64_t best = -1;
+  for (uint32_t i = 0; i < lib.table->num_kernels; ++i) {
+    const attn_kernel_desc &desc = lib.table->kernels[i];
+    if (lib.gpu->functions[i].merge &&
+        !findMismatches(desc, p, getHostLevel(&lib)) &&
+        isBetter(desc, best < 0 ? nullptr : &lib.table->kernels[best]))
+      best = i;
+  }
+  return best;
+}
+
 attn_status gpu::merge(const attn_library &lib, const attn_kernel_desc &desc,
                        const attn_merge_params &p) {
-  int64_t index = &desc - lib.table->kernels;
+  int64_t index = findMerge(lib, p);
+  if (index < 0)
+    return fail(ATTN_ERROR_UNSUPPORTED, "kernel %.80s has no merge function",
+                desc.name);
   const attn_gpu_kernel_desc &kernel = lib.gpu->descs[index];
   void *function = lib.gpu->functions[index].merge;
-  if (!function)
-    return fail(ATTN_ERROR_UNSUPPORTED, "kernel %.80s has no merge function",
-                kernel.name);
   // The kernel counts states in int32, some at a time.
   constexpr int64_t kMaxStates = int64_t(1) << 30;
   if (p.parts * p.batch > kMaxStates)

@@ -30,8 +30,10 @@ struct Recorder {
   int unloaded = 0;
   attn_status loadStatus = ATTN_OK;
   int32_t foreignArch = 0; ///< kernels of it have no code for this GPU
+  const void *foreignImage = nullptr; ///< neither has this one
   std::string failingLaunch;
   bool hasOthers = true; ///< images have functions that merge and append
+  std::string without;   ///< but for the kernel of this name
 
   attn_gpu_launcher makeLauncher(int32_t arch, int64_t sms) {
     attn_gpu_launcher launcher = {};
@@ -44,7 +46,8 @@ struct Recorder {
       auto *recorder = static_cast<Recorder *>(context);
       if (recorder->loadStatus)
         return recorder->loadStatus;
-      if (kernel->arch == recorder->foreignArch)
+      if (kernel->arch == recorder->foreignArch ||
+          kernel->image == recorder->foreignImage)
         return ATTN_ERROR_CPU_FEATURE;
       recorder->loaded.push_back(kernel->name);
       *functions = {context,
@@ -54,7 +57,7 @@ struct Recorder {
                     nullptr,
                     nullptr,
                     nullptr};
-      if (recorder->hasOthers) {
+      if (recorder->hasOthers && kernel->name != recorder->without) {
         functions->merge = recorder->name(kernel->decode, "_merge");
         functions->append = recorder->name(kernel->decode, "_append");
       }

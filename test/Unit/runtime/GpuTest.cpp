@@ -216,6 +216,27 @@ TEST_F(Gpu, KernelsOfOneNameThatDifferInFactsAreToldSo) {
   EXPECT_TRUE(recorder.launches.empty());
 }
 
+// sm_90a and sm_90 in one pack: the first is better where both run, and the
+// second runs where the first does not.
+TEST_F(Gpu, OfOneArchitectureTheFirstThatRunsIsLoaded) {
+  attn_gpu_kernel_desc hopper = gpuKernel(), generic = gpuKernel();
+  hopper.arch = generic.arch = 90;
+  hopper.image = "hopper";
+  hopper.decode = "hopper";
+  generic.decode = "generic";
+  attn_decode_params p = gpuParams();
+  ASSERT_EQ(open({hopper, generic}, 90), ATTN_OK);
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(recorder.launches[1].function, "hopper");
+  EXPECT_EQ(recorder.loaded.size(), 1u);
+
+  recorder = Recorder();
+  recorder.foreignImage = "hopper";
+  ASSERT_EQ(open({hopper, generic}, 100), ATTN_OK);
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(recorder.launches[1].function, "generic");
+}
+
 // sm_90a on a GPU of the next generation.
 TEST_F(Gpu, CodeForOtherGpusIsPassedOver) {
   attn_gpu_kernel_desc generic = gpuKernel(), hopper = gpuKernel();
@@ -381,6 +402,7 @@ TEST_F(Gpu, BadTablesAreRefused) {
       {"size", [](auto &d) { d.struct_size = 8; }},
       {"no function", [](auto &d) { d.combine = nullptr; }},
       {"layout", [](auto &d) { d.layout = ATTN_LAYOUT_OWN; }},
+      {"dtype", [](auto &d) { d.dtype = ATTN_F32; }},
       {"heads", [](auto &d) { d.q_heads = 33; }},
       {"threads", [](auto &d) { d.threads = 2048; }},
       {"grid", [](auto &d) { d.row_blocks = 0; }},
@@ -661,6 +683,23 @@ TEST_F(Gpu, ImagesWithoutMergeAndAppendStillDecode) {
   EXPECT_TRUE(recorder.launches.empty());
   attn_decode_params p = gpuParams();
   EXPECT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+}
+
+// The kernel that would decode is not asked for more than it has.
+TEST_F(Gpu, MergeTakesAnotherKernelThatFits) {
+  attn_gpu_kernel_desc old = gpuKernel(), best = gpuKernel();
+  old.decode = "old";
+  best.name = best.decode = "best";
+  best.arch = 89;
+  recorder.without = "best";
+  ASSERT_EQ(open({old, best}, 89), ATTN_OK);
+  attn_merge_params p = gpuMergeParams();
+  ASSERT_EQ(attn_merge(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(recorder.launches[0].function, "old_merge");
+  // One that does not fit is no help.
+  p.kernel_name = "best";
+  EXPECT_EQ(attn_merge(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_STREQ(attn_error_message(), "kernel best has no merge function");
 }
 
 TEST_F(Gpu, LatentAttentionInOneCallNeedsItsOutputInF32) {
