@@ -62,6 +62,14 @@ attn::harness::listBuffers(const attn_decode_params &p) {
   add("block_table", offsetof(attn_decode_params, block_table),
       spanOf(sizeof(int32_t), p.max_blocks, {{p.batch, p.block_table_stride}}),
       false);
+  add("indptr", offsetof(attn_decode_params, indptr),
+      (p.batch + 1) * sizeof(int32_t), false);
+  add("indices", offsetof(attn_decode_params, indices),
+      p.max_indices * (p.index_type == ATTN_INDEX_INT64 ? sizeof(int64_t)
+                                                        : sizeof(int32_t)),
+      false);
+  add("last_page_len", offsetof(attn_decode_params, last_page_len),
+      p.batch * sizeof(int32_t), false);
   add("out", offsetof(attn_decode_params, out),
       spanOf(element, p.v_dim,
              {{p.batch, p.out_stride_batch},

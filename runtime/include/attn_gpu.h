@@ -35,8 +35,8 @@ are read when the kernels
 |*   and out, of attn_append's k_src, v_src, k and v, and of attn_project's in
 |*   and out begin at multiples of 16 bytes, as do all weights
 |*   (ATTN_ERROR_MISALIGNED).
-|* - Lengths come from seq_lens and indices are int32 (ATTN_ERROR_UNSUPPORTED
-|*   otherwise). `isa` and `pool` are not looked at.
+|* - int64 indices are read where they lie and take no workspace. `isa` and
+|*   `pool` are not looked at.
 |* - attn_merge needs no workspace, and merges at most 2^30 states (parts times
 |*   batch, ATTN_ERROR_SHAPE).
 |* - attn_append needs attn_append_params::lib (ATTN_ERROR_NULL_POINTER), one of

@@ -57,7 +57,7 @@
 extern "C" {
 #endif
 
-#define ATTN_GPU_ABI_VERSION 3
+#define ATTN_GPU_ABI_VERSION 4
 
 /** What follows the decode function's name in the names of these two. */
 #define ATTN_GPU_MERGE_SUFFIX "_merge"
@@ -92,12 +92,19 @@ typedef struct attn_gpu_project {
 typedef struct attn_gpu_args {
   attn_kernel_args tensors; /**< as for the CPU; partial_out and partial_lse
                                  hold `slots` slots */
-  const int32_t *seq_lens;  /**< [batch] tokens, the new ones included */
-  /** Block ids of request b start at block_table + b * block_table_stride, or,
-      where `block_indptr` ([batch + 1] positions) is not null, at block_table +
-      block_indptr[b]. A null table: request b lives in block b. */
-  const int32_t *block_table;
+  /** [batch] tokens, the new ones included. Null: the n block ids that
+      `block_indptr` gives request b are full pages, but for the last one, which
+      holds last_page_len[b] where that is not null. */
+  const int32_t *seq_lens;
+  const int32_t *last_page_len;
+  /** Block ids of request b start at entry b * block_table_stride, or, where
+      `block_indptr` ([batch + 1] positions) is not null, at entry
+      block_indptr[b]. A null table: request b lives in block b.
+      An entry is `index_words` words of 32 bits, 1 or 2. Of two the kernels
+      read the low one: an id is below num_blocks, which is an int32. */
+  const void *block_table;
   int64_t block_table_stride;
+  int64_t index_words;
   const int32_t *block_indptr;
   /** Written by the plan kernel, read by the others, int32:
       [0] per_part; [1] the number of units; [2 .. 2 + batch] T;

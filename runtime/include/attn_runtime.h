@@ -343,9 +343,9 @@ typedef struct attn_decode_params {
 
   /* Since ABI version 2. */
   int32_t device;      /**< fact: attn_device */
-  int32_t index_type;  /**< capacity: attn_index_type of indices; an int32 copy
-                            of int64 ones, which kernels do not read, takes
-                            4 * max_indices bytes of workspace */
+  int32_t index_type;  /**< capacity: attn_index_type of indices; on the CPU an
+                            int32 copy of int64 ones takes 4 * max_indices
+                            bytes of workspace */
   int64_t max_indices; /**< capacity: most entries of indices, of all requests
                             together; at most 2^31 - 1 */
   void *stream;        /**< CUstream on CUDA; null on the CPU, where a call
@@ -381,7 +381,7 @@ enum attn_reason_code {
   ATTN_REASON_EMULATED = 19,    /**< needs ATTN_FLAG_ALLOW_EMULATED */
   ATTN_REASON_MERGE_ONLY = 20,  /**< an attn.merge: for attn_merge alone */
   ATTN_REASON_DEVICE = 21,      /**< runs on another device */
-  ATTN_REASON_INDEX_TYPE = 22,  /**< GPU kernels read int32 indices */
+  ATTN_REASON_INDEX_TYPE = 22,  /**< no longer given: all kernels take both */
   ATTN_REASON_OUT_F32 = 23      /**< out in f32, or not */
 };
 

@@ -82,9 +82,6 @@ ReasonMask attn::runtime::findMismatches(const attn_kernel_desc &desc,
   MaskBuilder builder = compareCommon(desc, params, hostIsa);
   uint32_t difference = desc.flags ^ params.flags;
   builder.require(desc.kernel || gpu::isKernel(desc), ATTN_REASON_MERGE_ONLY);
-  // The CPU's get an int32 copy of others.
-  builder.require(!gpu::isKernel(desc) || params.index_type == ATTN_INDEX_INT32,
-                  ATTN_REASON_INDEX_TYPE);
   builder.require(desc.layout == params.layout, ATTN_REASON_LAYOUT);
   builder.require(desc.k_dim == params.k_dim, ATTN_REASON_K_DIM);
   // One query sees every key of its request either way.

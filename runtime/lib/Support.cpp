@@ -113,7 +113,7 @@ void attn::runtime::describeReason(attn_reason_code code,
              gpu::isKernel(desc) ? "CUDA" : "the CPU");
     return;
   case ATTN_REASON_INDEX_TYPE:
-    snprintf(text, size, "index_type: int64 asked, kernel reads int32");
+    snprintf(text, size, "index_type"); // no kernel has this reason any more
     return;
   case ATTN_REASON_OUT_F32:
     snprintf(text, size, "out in f32: %s asked, kernel has %s",

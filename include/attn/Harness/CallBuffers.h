@@ -24,7 +24,7 @@ struct CallBuffer {
 };
 
 /// The tensors that the parameters point to, but for the workspace; null and
-/// empty ones left out. Block tables only: not indptr and indices.
+/// empty ones left out.
 std::vector<CallBuffer> listBuffers(const attn_decode_params &params);
 
 } // namespace attn::harness

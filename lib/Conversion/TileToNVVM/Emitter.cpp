@@ -71,6 +71,9 @@ Value Emitter::toI32(Value x) {
 Value Emitter::toI64(Value x) {
   return arith::ExtSIOp::create(b, loc, i64Type(), x);
 }
+Value Emitter::zeroExtend(Value x) {
+  return arith::ExtUIOp::create(b, loc, i64Type(), x);
+}
 
 //===----------------------------------------------------------------------===//
 // Memory and numbers

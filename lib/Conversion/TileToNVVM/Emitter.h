@@ -84,7 +84,8 @@ public:
   Value negate(Value condition);
   Value select(Value c, Value x, Value y);
   Value toI32(Value x);
-  Value toI64(Value x); ///< sign-extended
+  Value toI64(Value x);      ///< sign-extended
+  Value zeroExtend(Value x); ///< to i64
 
   // Memory. Offsets are bytes.
   Value ptr(Value base, Value byteOffset);

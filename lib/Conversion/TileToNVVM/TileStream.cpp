@@ -19,6 +19,7 @@ TileStream::TileStream(Kernel &k, const DecodeSharedMemory &layout,
   page = k.smallField(offsetof(attn_kernel_args, page_size));
   blockTable = k.globalField(offsetof(attn_gpu_args, block_table));
   tableStride = k.i64Field(offsetof(attn_gpu_args, block_table_stride));
+  indexWords = k.smallField(offsetof(attn_gpu_args, index_words));
   indptr = k.globalField(offsetof(attn_gpu_args, block_indptr));
   auto part = [&](int64_t base, int64_t block, int64_t token, int64_t head) {
     Value start = e.mul(e.mul(e.toI64(k.head), k.i64Field(head)), 2);
@@ -54,7 +55,10 @@ Value TileStream::fetch(Value tile) {
   return e.choose(
       has, e.i32Type(),
       [&]() -> SmallVector<Value> {
-        Value entry = e.ptr(table, e.mul(e.toI64(e.div(at, page)), 4));
+        // The first word of an int64 is the low one; the other is 0. Words are
+        // below 2^32, and counting them in 32 bits saves two registers.
+        Value word = e.mul(e.div(at, page), indexWords);
+        Value entry = e.ptr(table, e.mul(e.zeroExtend(word), 4));
         return {e.load(entry, e.i32Type(), 4)};
       },
       // A contiguous cache: the request's block.
@@ -126,7 +130,7 @@ Value TileStream::start(Value first, Value tiles, Value firstSeen) {
         Value entry = e.ptr(indptr, e.mul(request, 4));
         return {e.toI64(e.load(entry, e.i32Type(), 4))};
       })[0];
-  table = e.ptr(blockTable, e.mul(begin, 4));
+  table = e.ptr(blockTable, e.mul(e.mul(begin, e.toI64(indexWords)), 4));
 
   int64_t ahead = k.schedule.getStages() - 1;
   SmallVector<Value> blocks;

@@ -47,7 +47,7 @@ private:
   Emitter &e;
   const DecodeSharedMemory &layout;
   Value shared;
-  Value page, blockTable, tableStride, indptr;
+  Value page, blockTable, tableStride, indexWords, indptr;
   struct Part {
     Value base, block, token;
   };

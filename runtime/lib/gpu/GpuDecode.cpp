@@ -92,14 +92,6 @@ static attn_status checkAlignment(const attn_decode_params &p) {
                          {p.q_heads, p.out_stride_head}});
 }
 
-/// Lengths that the kernels cannot form. Which indices they read is a fact.
-static attn_status checkAddressing(const attn_decode_params &p) {
-  if (!p.seq_lens)
-    return fail(ATTN_ERROR_UNSUPPORTED,
-                "on a GPU lengths come from seq_lens, which is null");
-  return ATTN_OK;
-}
-
 static attn_gpu_args makeArgs(const attn_decode_params &p,
                               const gpu::Layout &layout) {
   char *workspace = static_cast<char *>(p.workspace);
@@ -107,9 +99,10 @@ static attn_gpu_args makeArgs(const attn_decode_params &p,
   args.tensors = getKernelArgs(p, workspace + layout.partialOut,
                                workspace + layout.partialLse);
   args.seq_lens = p.seq_lens;
-  args.block_table =
-      p.indptr ? static_cast<const int32_t *>(p.indices) : p.block_table;
+  args.last_page_len = p.last_page_len;
+  args.block_table = p.indptr ? p.indices : p.block_table;
   args.block_table_stride = p.block_table_stride;
+  args.index_words = p.index_type == ATTN_INDEX_INT64 ? 2 : 1;
   args.block_indptr = p.indptr;
   args.plan = reinterpret_cast<int32_t *>(workspace + layout.plan);
   args.batch = p.batch;
@@ -121,7 +114,6 @@ static attn_gpu_args makeArgs(const attn_decode_params &p,
 
 attn_status gpu::check(const Selection &selection,
                        const attn_decode_params &p) {
-  ATTN_TRY(checkAddressing(p));
   ATTN_TRY(checkTensors(p));
   ATTN_TRY(checkAlignment(p));
   return checkWorkspace(p.workspace, p.workspace_bytes, selection.layout.total);

@@ -150,6 +150,7 @@ simt::Report DecodeProblem::run(Kernels &kernels,
   args.seq_lens = lengths.data();
   args.block_table = blocks.data();
   args.block_table_stride = maxBlocks;
+  args.index_words = 1;
   args.plan = plan.data();
   args.batch = args.max_batch = batch;
   args.parts = parts;

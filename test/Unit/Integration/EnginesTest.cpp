@@ -529,6 +529,33 @@ TEST_P(Engines, CacheReadsAsTheOracleSays) {
   }
 }
 
+// The same calls on a pretended GPU.
+TEST_P(Engines, GPUKernelsReadTheCacheToo) {
+  const Engine &engine = GetParam();
+  Case c(engine.attention);
+  // Compiled once for the layouts that share them.
+  static std::map<std::string, std::unique_ptr<Attention>> compiled;
+  std::unique_ptr<Attention> &attention = compiled[c.line];
+  if (!attention)
+    attention = std::make_unique<Attention>(c);
+  std::unique_ptr<Call> call =
+      attention->makeCall({3, 0, 64, 65, 100}, engine.page);
+  EngineCache cache(engine, call->params());
+  for (bool batchInvariant : {false, true}) {
+    SimtRun run;
+    run.batchInvariant = batchInvariant;
+    ASSERT_EQ(attention->runSimt(*call, run,
+                                 [&](attn_decode_params &p) {
+                                   attn_decode_params edited = cache.params();
+                                   edited.flags = p.flags;
+                                   edited.split_size = p.split_size;
+                                   p = edited;
+                                 }),
+              "");
+    EXPECT_EQ(call->check(), "");
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Layouts, Engines,
                          testing::Values(kVllmKvFirst, kVllmBlockFirstNhd,
                                          kVllmBlockFirstHnd, kVllmPacked,

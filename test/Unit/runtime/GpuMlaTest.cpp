@@ -222,7 +222,7 @@ TEST_F(GpuMla, BadCallsLaunchNothing) {
       {"small workspace", [](auto &m, auto &) { m.workspace_bytes = 4096; },
        ATTN_ERROR_WORKSPACE_SIZE},
       {"no lengths", [](auto &, auto &d) { d.seq_lens = nullptr; },
-       ATTN_ERROR_UNSUPPORTED},
+       ATTN_ERROR_NULL_POINTER},
       {"batch over capacity", [](auto &, auto &d) { d.batch = 5; },
        ATTN_ERROR_BATCH_CAPACITY},
       {"more rows than int32 counts",

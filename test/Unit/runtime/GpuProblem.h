@@ -109,6 +109,17 @@ inline attn_decode_params gpuParams() {
   return p;
 }
 
+/// The same cache by indptr and indices.
+inline attn_decode_params gpuIndexParams() {
+  attn_decode_params p = gpuParams();
+  p.block_table = nullptr;
+  p.block_table_stride = p.max_blocks = 0;
+  p.indptr = devicePointer<int32_t>(10);
+  p.indices = devicePointer<void>(11);
+  p.max_indices = 200;
+  return p;
+}
+
 /// States of gpuKernel()'s shape to merge: seven of each of three requests.
 inline attn_merge_params gpuMergeParams() {
   attn_merge_params p = {};

@@ -72,6 +72,7 @@ TEST_F(Gpu, ArgumentsAreThoseOfTheCall) {
   EXPECT_EQ(args.seq_lens, p.seq_lens);
   EXPECT_EQ(args.block_table, p.block_table);
   EXPECT_EQ(args.block_table_stride, 63);
+  EXPECT_EQ(args.index_words, 1);
   EXPECT_EQ(args.block_indptr, nullptr);
   EXPECT_EQ(args.batch, 3);
   EXPECT_EQ(args.max_batch, 4);
@@ -81,14 +82,43 @@ TEST_F(Gpu, ArgumentsAreThoseOfTheCall) {
 
 TEST_F(Gpu, IndptrStandsInForTheTable) {
   ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
-  attn_decode_params p = gpuParams();
-  p.block_table = nullptr;
-  p.indptr = devicePointer<int32_t>(10);
-  p.indices = devicePointer<void>(11);
-  p.max_indices = 200;
+  attn_decode_params p = gpuIndexParams();
   ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
   EXPECT_EQ(recorder.launches[0].args.block_table, p.indices);
   EXPECT_EQ(recorder.launches[0].args.block_indptr, p.indptr);
+  EXPECT_EQ(recorder.launches[0].args.index_words, 1);
+}
+
+// FlashInfer's lengths: pages and how full the last one is.
+TEST_F(Gpu, LastPageLenStandsInForLengths) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuIndexParams();
+  p.seq_lens = nullptr;
+  p.last_page_len = devicePointer<int32_t>(12);
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  const attn_gpu_args &args = recorder.launches[0].args;
+  EXPECT_EQ(args.seq_lens, nullptr);
+  EXPECT_EQ(args.last_page_len, p.last_page_len);
+  // Of full pages, which only those of one token are known to be, neither.
+  p.last_page_len = nullptr;
+  EXPECT_EQ(attn_decode(lib.get(), &p), ATTN_ERROR_NULL_POINTER);
+  p.page_size = 1;
+  EXPECT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+}
+
+TEST_F(Gpu, WideIndicesAreReadWhereTheyLie) {
+  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
+  attn_decode_params p = gpuIndexParams();
+  uint64_t bytes = workspace(p);
+  p.index_type = ATTN_INDEX_INT64;
+  EXPECT_EQ(workspace(p), bytes);
+  EXPECT_EQ(attn_query_support(lib.get(), &p, nullptr, 0, nullptr), ATTN_OK);
+  ASSERT_EQ(attn_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(recorder.launches[0].args.block_table, p.indices);
+  EXPECT_EQ(recorder.launches[0].args.index_words, 2);
+  // The kernels read the low words, which is all there is to an id.
+  p.num_blocks = int64_t(INT32_MAX) + 1;
+  EXPECT_EQ(attn_decode(lib.get(), &p), ATTN_ERROR_SHAPE);
 }
 
 TEST_F(Gpu, WorkspaceHoldsPlanAndPartials) {
@@ -279,19 +309,6 @@ TEST_F(Gpu, ReasonsNameTheGpu) {
   EXPECT_STREQ(reason.text, "device: CPU asked, kernel is for CUDA");
 }
 
-TEST_F(Gpu, WideIndicesHaveTheirReason) {
-  ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
-  attn_decode_params p = gpuParams();
-  p.index_type = ATTN_INDEX_INT64;
-  attn_reason reason;
-  size_t count = 0;
-  EXPECT_EQ(attn_query_support(lib.get(), &p, &reason, 1, &count),
-            ATTN_ERROR_UNSUPPORTED);
-  EXPECT_EQ(count, 1u);
-  EXPECT_EQ(reason.code, ATTN_REASON_INDEX_TYPE);
-  EXPECT_STREQ(reason.text, "index_type: int64 asked, kernel reads int32");
-}
-
 TEST_F(Gpu, JsonAndWrapperNameTheDevice) {
   ASSERT_EQ(open({gpuKernel()}), ATTN_OK);
   char text[1000];
@@ -350,16 +367,17 @@ TEST_F(Gpu, BadCallsLaunchNothing) {
       {"table too narrow", [](auto &p) { p.max_blocks = 62; },
        ATTN_ERROR_CACHE_CAPACITY},
       {"no lengths", [](auto &p) { p.seq_lens = nullptr; },
-       ATTN_ERROR_UNSUPPORTED},
-      {"wide indices",
+       ATTN_ERROR_NULL_POINTER},
+      {"wide indices off 8 bytes",
        [](auto &p) {
-         p.block_table = nullptr;
-         p.indptr = devicePointer<int32_t>(10);
-         p.indices = devicePointer<void>(11);
-         p.max_indices = 200;
+         p = gpuIndexParams();
+         p.indices = (const char *)p.indices + 4;
          p.index_type = ATTN_INDEX_INT64;
        },
-       ATTN_ERROR_UNSUPPORTED},
+       ATTN_ERROR_MISALIGNED},
+      {"indices and a table",
+       [](auto &p) { p.indptr = devicePointer<int32_t>(10); },
+       ATTN_ERROR_ADDRESSING},
       {"more tiles than int32 counts",
        [](auto &p) {
          p.max_batch = INT32_MAX;
