@@ -61,10 +61,20 @@ std::vector<std::string> attn::pack::abiFunctions() {
   return names;
 }
 
-/// Functions that fill in what a kernel was compiled for.
-static void writeKind(llvm::raw_ostream &os, const Options &options,
-                      llvm::StringRef pack, const Model &model,
-                      const LayerKind &kind) {
+/// A name with the pack's prefix, in capitals where the name is.
+static std::string prefixed(const Plan &plan, const std::string &name) {
+  std::string upper = llvm::StringRef(plan.name).upper();
+  return (name == llvm::StringRef(name).upper() ? upper : plan.name) + "_" +
+         name;
+}
+
+/// Functions that fill in what a kernel was compiled for. `declare` gives a
+/// name its prefix.
+static void
+writeKind(llvm::raw_ostream &os, const Options &options, const Plan &plan,
+          const Model &model, const LayerKind &kind,
+          llvm::function_ref<std::string(const std::string &)> declare) {
+  std::string name = declare(model.name + "_" + kind.kind);
   const model::AttentionSpec &a = kind.attention;
   static constexpr const char *kDtypes[] = {"ATTN_BF16", "ATTN_F16",
                                             "ATTN_F32"};
@@ -77,8 +87,8 @@ static void writeKind(llvm::raw_ostream &os, const Options &options,
       "/** {0} of {1}'s layers; q_len is 1 to {2}. The caller sets\n"
       "    num_blocks, may lower the other capacities, and fills in the step. "
       "*/\n"
-      "static inline attn_decode_params {1}_{3}(int32_t q_len) {{\n",
-      kind.layers, model.name, options.maxQ, kind.kind);
+      "static inline attn_decode_params {3}(int32_t q_len) {{\n",
+      kind.layers, model.name, options.maxQ, name);
   auto line = [&](llvm::StringRef field, const auto &value) {
     os << "  p." << field << " = " << value << ";\n";
   };
@@ -113,11 +123,11 @@ static void writeKind(llvm::raw_ostream &os, const Options &options,
   os << llvm::formatv(
       "/** The same with the up-projections, for {0}_attn_mla_decode; `decode` "
       "is of\n"
-      "    {1}_{2} and outlives the result. */\n"
-      "static inline attn_mla_params {1}_{2}_mla(const attn_decode_params "
+      "    {1} and outlives the result. */\n"
+      "static inline attn_mla_params {2}(const attn_decode_params "
       "*decode) {{\n"
       "  attn_mla_params p;\n  memset(&p, 0, sizeof p);\n",
-      pack, model.name, kind.kind);
+      plan.name, name, declare(model.name + "_" + kind.kind + "_mla"));
   line("struct_size", "sizeof p");
   line("decode", "decode");
   line("nope", a.latent->nope);
@@ -125,19 +135,29 @@ static void writeKind(llvm::raw_ostream &os, const Options &options,
   os << "  return p;\n}\n\n";
 }
 
-static void writeModel(llvm::raw_ostream &os, const Options &options,
-                       llvm::StringRef pack, const Model &model) {
+/// Declares what a model has; returns the names without the pack's prefix.
+static std::vector<std::string> writeModel(llvm::raw_ostream &os,
+                                           const Plan &plan,
+                                           const Options &options,
+                                           const Model &model) {
+  std::vector<std::string> names;
+  auto declare = [&](const std::string &name) {
+    names.push_back(name);
+    return prefixed(plan, name);
+  };
   std::string upper = llvm::StringRef(model.name).upper();
   os << llvm::formatv("/*===--- {0} ---===*/\n\n", model.name);
   os << "enum {\n";
   for (auto [index, kind] : llvm::enumerate(model.kinds))
-    os << llvm::formatv("  {0}_{1} = {2}, /**< a kind of layer */\n", upper,
-                        llvm::StringRef(kind.kind).upper(), index);
-  os << llvm::formatv("  {0}_LAYERS = {1} /**< with attention */\n};\n\n",
-                      upper, model.layers.size());
-  os << llvm::formatv("/** The kind of a layer, 0 <= layer < {0}_LAYERS. */\n"
-                      "static inline int {1}_layer_kind(int layer) {{\n",
-                      upper, model.name);
+    os << llvm::formatv(
+        "  {0} = {1}, /**< a kind of layer */\n",
+        declare(upper + "_" + llvm::StringRef(kind.kind).upper()), index);
+  std::string layers = declare(upper + "_LAYERS");
+  os << llvm::formatv("  {0} = {1} /**< with attention */\n};\n\n", layers,
+                      model.layers.size());
+  os << llvm::formatv("/** The kind of a layer, 0 <= layer < {0}. */\n"
+                      "static inline int {1}(int layer) {{\n",
+                      layers, declare(model.name + "_layer_kind"));
   if (model.kinds.size() == 1) {
     os << "  (void)layer;\n  return 0;\n}\n\n";
   } else {
@@ -147,7 +167,8 @@ static void writeModel(llvm::raw_ostream &os, const Options &options,
     os << "};\n  return kinds[layer];\n}\n\n";
   }
   for (const LayerKind &kind : model.kinds)
-    writeKind(os, options, pack, model, kind);
+    writeKind(os, options, plan, model, kind, declare);
+  return names;
 }
 
 File attn::pack::makeHeader(const Plan &plan, const Options &options) {
@@ -157,11 +178,12 @@ File attn::pack::makeHeader(const Plan &plan, const Options &options) {
   os << llvm::formatv(
       "/* Attention kernels, made by attnc {0}. First the ABI that packs "
       "share,\n"
-      "   then this pack's functions: the ABI's with the prefix {1}_, which "
-      "also\n"
-      "   go by their plain names. A file that includes the headers of two "
-      "packs\n"
-      "   defines ATTN_PACK_NO_NAMES and writes the prefix. */\n\n"
+      "   then this pack's names: the ABI's functions and the models' facts, "
+      "all with\n"
+      "   the prefix {1}_, which also go by their plain names. A file that "
+      "includes\n"
+      "   the headers of two packs defines ATTN_PACK_NO_NAMES and writes the "
+      "prefix. */\n\n"
       "#ifndef {2}\n#define {2}\n\n#include <string.h>\n\n",
       ATTN_VERSION, plan.name, guard);
   os << abiText();
@@ -190,14 +212,15 @@ File attn::pack::makeHeader(const Plan &plan, const Options &options) {
       "lib);\n"
       "}\n\n",
       plan.name, kGPUTableSymbol);
+  std::vector<std::string> names = abiFunctions();
   for (const Model &model : plan.models)
-    writeModel(os, options, plan.name, model);
+    llvm::append_range(names, writeModel(os, plan, options, model));
   os << "#ifndef ATTN_PACK_NO_NAMES\n"
         "#ifdef ATTN_PACK_NAMES\n"
         "#error \"define ATTN_PACK_NO_NAMES to include two packs' headers\"\n"
         "#endif\n#define ATTN_PACK_NAMES\n";
-  for (const std::string &function : abiFunctions())
-    os << llvm::formatv("#define {0} {1}_{0}\n", function, plan.name);
+  for (const std::string &name : names)
+    os << llvm::formatv("#define {0} {1}\n", name, prefixed(plan, name));
   os << "#endif\n\n#endif /* " << guard << " */\n";
   return file;
 }
