@@ -134,6 +134,12 @@ int64_t Arguments::integer(int index, const char *name) {
   return args[index].integer;
 }
 
+int32_t Arguments::narrow(int64_t value, const char *name) {
+  require(value >= 0 && value <= INT32_MAX, "%s: %lld is not in [0, 2^31 - 1]",
+          name, static_cast<long long>(value));
+  return static_cast<int32_t>(value);
+}
+
 double Arguments::real(int index, const char *name) {
   if (good && args[index].type == kInt)
     return static_cast<double>(args[index].integer);

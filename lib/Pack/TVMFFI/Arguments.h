@@ -81,6 +81,8 @@ public:
                        uint8_t bits);
   int64_t integer(int index, const char *name);
   double real(int index, const char *name);
+  /// `value` of the argument `name` as the ABI has it, in 32 bits.
+  int32_t narrow(int64_t value, const char *name);
   /// Null for none.
   void *pointer(int index, const char *name);
 

@@ -111,13 +111,13 @@ attn_decode_params readDecode(Arguments &a) {
   p.layout = ATTN_LAYOUT_ROW;
   p.isa = ATTN_ISA_AUTO;
   p.batch = q.shape[0];
-  p.q_len = static_cast<int32_t>(q.shape[1]);
-  p.q_heads = static_cast<int32_t>(q.shape[2]);
-  p.k_dim = static_cast<int32_t>(q.shape[3]);
+  p.q_len = a.narrow(q.shape[1], "the query tokens of q");
+  p.q_heads = a.narrow(q.shape[2], "the heads of q");
+  p.k_dim = a.narrow(q.shape[3], "the width of q");
   p.num_blocks = k.shape[0];
   p.page_size = k.shape[1];
-  p.kv_heads = static_cast<int32_t>(k.shape[2]);
-  p.v_dim = static_cast<int32_t>(out.shape[3]);
+  p.kv_heads = a.narrow(k.shape[2], "the heads of k");
+  p.v_dim = a.narrow(out.shape[3], "the width of out");
   sameAs("k", k, 3, p.k_dim);
   for (int axis = 0; v && axis < 3; ++axis)
     sameAs("v", v, axis, k.shape[axis]);
@@ -175,7 +175,7 @@ attn_merge_params readMerge(Arguments &a) {
   attn_merge_params p;
   memset(&p, 0, sizeof p);
   p.struct_size = sizeof p;
-  p.kv_heads = static_cast<int32_t>(a.integer(5, "kv_heads"));
+  p.kv_heads = a.narrow(a.integer(5, "kv_heads"), "kv_heads");
   p.pool = poolOf(a, 7);
   if (!a.ok())
     return p;
@@ -195,9 +195,9 @@ attn_merge_params readMerge(Arguments &a) {
   p.isa = ATTN_ISA_AUTO;
   p.parts = partialOut.shape[0];
   p.batch = out.shape[0];
-  p.q_len = static_cast<int32_t>(out.shape[1]);
-  p.q_heads = static_cast<int32_t>(out.shape[2]);
-  p.v_dim = static_cast<int32_t>(out.shape[3]);
+  p.q_len = a.narrow(out.shape[1], "the query tokens of out");
+  p.q_heads = a.narrow(out.shape[2], "the heads of out");
+  p.v_dim = a.narrow(out.shape[3], "the width of out");
   p.partial_out = static_cast<const float *>(partialOut.data);
   p.partial_lse = static_cast<const float *>(partialLse.data);
   p.sinks = static_cast<const float *>(sinks.data);
@@ -286,9 +286,9 @@ ATTN_TVM_EXPORT(append) {
   p.flags = v ? 0u : ATTN_FLAG_V_IN_K;
   p.dtype = a.dtype();
   p.layout = ATTN_LAYOUT_ROW;
-  p.kv_heads = static_cast<int32_t>(k.shape[2]);
-  p.k_dim = static_cast<int32_t>(k.shape[3]);
-  p.v_dim = static_cast<int32_t>(v ? v.shape[3] : k.shape[3]);
+  p.kv_heads = a.narrow(k.shape[2], "the heads of k");
+  p.k_dim = a.narrow(k.shape[3], "the width of k");
+  p.v_dim = a.narrow(v ? v.shape[3] : k.shape[3], "the width of v");
   p.tokens = slots.shape[0];
   p.num_blocks = k.shape[0];
   p.page_size = k.shape[1];
