@@ -12,6 +12,7 @@
 
 #include "AppendProblem.h"
 #include "MergeProblem.h"
+#include "MlaProblem.h"
 #include "Product.h"
 
 #include "gtest/gtest.h"
@@ -141,6 +142,27 @@ TEST_F(Allocation, NoneToAppendMergeAndProject) {
   EXPECT_EQ(
       countAllocations([&] { ASSERT_EQ(attn_project(&product.p), ATTN_OK); }),
       0);
+}
+
+TEST_F(Allocation, NoneToDecodeMla) {
+  MlaProblem problem;
+  problem.open(3, pool);
+  uint64_t bytes;
+  EXPECT_EQ(countAllocations([&] {
+              ASSERT_EQ(attn_mla_workspace_size(problem.library,
+                                                &problem.params, &bytes),
+                        ATTN_OK);
+            }),
+            0);
+  Workspace workspace(bytes);
+  problem.params.workspace = workspace.data();
+  problem.params.workspace_bytes = bytes;
+  EXPECT_EQ(countAllocations([&] {
+              ASSERT_EQ(attn_mla_decode(problem.library, &problem.params),
+                        ATTN_OK);
+            }),
+            0);
+  problem.expectRight(3);
 }
 
 } // namespace

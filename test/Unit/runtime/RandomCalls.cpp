@@ -9,6 +9,7 @@
 
 #include "AppendProblem.h"
 #include "MergeProblem.h"
+#include "MlaProblem.h"
 #include "Product.h"
 
 #include <algorithm>
@@ -159,6 +160,14 @@ void project(const RandomCalls &calls, Random &random) {
   EXPECT_TRUE(product.gapsAreUntouched());
 }
 
+void decodeMla(const RandomCalls &calls, Random &random) {
+  int64_t batch = 1 + drawUpTo(random, 6);
+  MlaProblem problem;
+  problem.open(batch, drawPool(calls, random));
+  ASSERT_EQ(problem.run(), ATTN_OK) << attn_error_message();
+  problem.expectRight(batch);
+}
+
 void open(const RandomCalls &calls, Random &random) {
   attn_library *lib;
   ASSERT_EQ(attn_library_open(calls.pack, &lib), ATTN_OK)
@@ -183,7 +192,7 @@ void attn::test::callAtRandom(const RandomCalls &calls, Random &random) {
   uint64_t seed = random();
   SCOPED_TRACE("seed " + std::to_string(seed));
   random.seed(seed);
-  switch (random() % 8) {
+  switch (random() % 9) {
   case 0:
     return append(calls, random);
   case 1:
@@ -194,6 +203,8 @@ void attn::test::callAtRandom(const RandomCalls &calls, Random &random) {
     return open(calls, random);
   case 4:
     return refuse(calls, random);
+  case 5:
+    return decodeMla(calls, random);
   default:
     return decode(calls, random);
   }

@@ -25,8 +25,8 @@ struct RandomCalls {
 
 /// One call of the ABI with inputs of a random shape, or a few that belong
 /// together, and the check of its results: decode over any kind of cache,
-/// append, merge, project, the queries, refusals, libraries and pools. Fails
-/// the GoogleTest that runs where a result is wrong.
+/// append, merge, project, MLA in one call, the queries, refusals, libraries
+/// and pools. Fails the GoogleTest that runs where a result is wrong.
 void callAtRandom(const RandomCalls &calls, std::mt19937_64 &random);
 
 } // namespace attn::test
