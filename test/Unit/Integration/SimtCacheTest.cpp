@@ -49,13 +49,14 @@ float toFloat(uint16_t bf16) {
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
-} // namespace
 
-TEST(SimtAppend, WritesWhatTheCPUWrites) {
-  auto session = makeSession("gqa:12/3/80 bf16");
+/// Appends to a cache of `heads` rows of `dim` a token, on both devices.
+/// Latent rows have V in K, so that there is no other tensor.
+void checkAppend(const char *line, int64_t heads, int64_t dim, bool latent) {
+  auto session = makeSession(line);
   ASSERT_NE(session, nullptr);
-  constexpr int64_t heads = 3, dim = 80, page = 5, blocks = 4, tokens = 9;
-  constexpr int64_t row = heads * dim, pool = blocks * page * row;
+  constexpr int64_t page = 5, blocks = 4, tokens = 9;
+  const int64_t row = heads * dim, pool = blocks * page * row;
   std::vector<uint16_t> kSource = randomHalves(tokens * row, 1),
                         vSource = randomHalves(tokens * row, 2);
   // Every third slot or so; one token is skipped.
@@ -67,20 +68,21 @@ TEST(SimtAppend, WritesWhatTheCPUWrites) {
                   std::vector<uint16_t> &v) {
     attn_append_params p = {};
     p.struct_size = sizeof p;
-    p.dtype = ATTN_BF16;
+    p.dtype = session->kernel().dtype;
     p.layout = ATTN_LAYOUT_ROW;
     p.kv_heads = heads;
     p.k_dim = p.v_dim = dim;
+    p.flags = latent ? uint32_t(ATTN_FLAG_V_IN_K) : 0;
     p.tokens = tokens;
     p.page_size = page;
     p.num_blocks = blocks;
     p.slot_mapping = slots;
     p.k_src = aligned(kSource);
-    p.v_src = aligned(vSource);
+    p.v_src = latent ? nullptr : aligned(vSource);
     p.k_src_stride_token = p.v_src_stride_token = row;
     p.k_src_stride_head = p.v_src_stride_head = dim;
     p.k = aligned(k);
-    p.v = aligned(v);
+    p.v = latent ? nullptr : aligned(v);
     p.k_stride_block = p.v_stride_block = page * row;
     p.k_stride_token = p.v_stride_token = row;
     p.k_stride_head = p.v_stride_head = dim;
@@ -92,11 +94,13 @@ TEST(SimtAppend, WritesWhatTheCPUWrites) {
   auto memory = std::make_unique<simt::Memory>();
   memory->add(aligned(kSource), tokens * row * 2, "k_src",
               simt::Memory::ReadOnly);
-  memory->add(aligned(vSource), tokens * row * 2, "v_src",
-              simt::Memory::ReadOnly);
+  if (!latent) {
+    memory->add(aligned(vSource), tokens * row * 2, "v_src",
+                simt::Memory::ReadOnly);
+    memory->add(aligned(caches[3]), pool * 2, "v");
+  }
   memory->add(slots, sizeof slots, "slots", simt::Memory::ReadOnly);
   memory->add(aligned(caches[2]), pool * 2, "k");
-  memory->add(aligned(caches[3]), pool * 2, "v");
   session->useMemory(std::move(memory));
   EXPECT_EQ(llvm::toString(session->run(
                 [&] { return call(ATTN_DEVICE_CUDA, caches[2], caches[3]); })),
@@ -104,6 +108,19 @@ TEST(SimtAppend, WritesWhatTheCPUWrites) {
   for (int i : {0, 1})
     EXPECT_EQ(std::memcmp(aligned(caches[i]), aligned(caches[i + 2]), pool * 2),
               0);
+  // Something was written, and nothing to the tensor that is not there.
+  const std::vector<uint16_t> untouched(pool + 8, 0x7fff);
+  EXPECT_NE(caches[2], untouched);
+  EXPECT_EQ(caches[3] == untouched, latent);
+}
+} // namespace
+
+TEST(SimtAppend, WritesWhatTheCPUWrites) {
+  checkAppend("gqa:12/3/80 bf16", 3, 80, false);
+}
+
+TEST(SimtAppend, WritesLatentRowsOnce) {
+  checkAppend("mla:8/256+64 f16", 1, 320, true);
 }
 
 TEST(SimtAppend, RefusesWhatItHasNoKernelFor) {
