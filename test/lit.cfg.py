@@ -44,7 +44,7 @@ if shutil.which("ptxas") or shutil.which("ptxas", path=os.path.join(cuda, "bin")
     config.available_features.add("ptxas")
 config.environment["CUDA_HOME"] = cuda
 # `REQUIRES: fuzz-abi`: Clang can build libFuzzer targets.
-for fuzzer in ("fuzz-abi", "fuzz-config"):
+for fuzzer in ("fuzz-abi", "fuzz-config", "fuzz-manifest"):
     if os.path.exists(os.path.join(tools_dir, fuzzer)):
         config.available_features.add(fuzzer)
 # `REQUIRES: nvdisasm`: of the toolkit, of the triton wheel, or $ATTN_NVDISASM.

@@ -18,13 +18,12 @@
 #ifndef ATTN_LIB_MODEL_CONFIGREADER_H
 #define ATTN_LIB_MODEL_CONFIGREADER_H
 
+#include "attn/Model/Json.h"
 #include "attn/Model/ModelSpec.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/Twine.h"
-#include "llvm/Support/Error.h"
-#include "llvm/Support/JSON.h"
 
 namespace attn::model {
 
@@ -38,14 +37,6 @@ constexpr int64_t kMaxHidden = 1 << 24;
 constexpr int64_t kMaxTokens = 1 << 28;
 constexpr double kMinNumber = 1e-6;
 constexpr double kMaxNumber = 1e6;
-
-/// Parses JSON as Python writes it: NaN, Infinity and -Infinity become strings,
-/// so that they fail as a wrong type only where somebody reads them. Nesting
-/// and size are bounded (LLVM's parser recurses).
-llvm::Expected<llvm::json::Value> parseJson(llvm::StringRef text);
-
-/// A value as an error message shows it: shortened JSON.
-std::string describe(const llvm::json::Value &value);
 
 class ConfigReader {
 public:

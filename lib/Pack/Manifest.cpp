@@ -135,7 +135,7 @@ File attn::pack::makeManifest(const Plan &plan, const Options &options,
   llvm::raw_string_ostream stream(file.bytes);
   OStream json(stream, /*IndentSize=*/1);
   json.object([&] {
-    json.attribute("schema", 1);
+    json.attribute("schema", kManifestSchema);
     json.attribute("name", plan.name);
     json.attributeObject("tool", [&] {
       json.attribute("name", "attnc");

@@ -16,9 +16,6 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/SHA256.h"
-
-#include <set>
 
 using namespace attn;
 using namespace attn::pack;
@@ -29,63 +26,6 @@ static llvm::Error refuse(const llvm::Twine &message) {
 
 bool attn::pack::hasChain(const model::AttentionSpec &attention) {
   return attention.vInK && attention.latent && !attention.sinks;
-}
-
-std::string attn::pack::sha256(llvm::StringRef bytes) {
-  llvm::SHA256 hash;
-  hash.update(bytes);
-  return llvm::toHex(hash.final(), /*LowerCase=*/true);
-}
-
-std::string Target::name() const {
-  return arch ? arch->name() : ("cpu:" + cpuLevelName(level)).str();
-}
-
-llvm::Expected<std::vector<Target>>
-attn::pack::parseTargets(llvm::StringRef list) {
-  std::set<CPULevel> levels;
-  std::set<std::string> archs;
-  llvm::SmallVector<llvm::StringRef> names;
-  list.split(names, ',');
-  for (llvm::StringRef name : names) {
-    if (name == "cpu") {
-      levels.insert({CPULevel::AVX2, CPULevel::AVX512, CPULevel::AVX512BF16,
-                     CPULevel::AMX});
-      continue;
-    }
-    if (name.starts_with("sm_")) {
-      auto arch = parseNVVMArch(name);
-      if (!arch)
-        return refuse("--target: " + llvm::toString(arch.takeError()));
-      archs.insert(arch->name());
-      continue;
-    }
-    std::optional<CPULevel> level;
-    if (name.consume_front("cpu:"))
-      level = parseCPULevel(name);
-    if (!level)
-      return refuse("--target: '" + name +
-                    "' is none of cpu, cpu:avx2, cpu:avx512, cpu:avx512bf16, "
-                    "cpu:amx, sm_80 and other sm_NN");
-    levels.insert(*level);
-  }
-  std::vector<Target> targets;
-  for (CPULevel level : levels)
-    targets.push_back({level, std::nullopt});
-  for (const NVVMArch &arch : nvvmArchs()) // ascending
-    if (archs.count(arch.name()))
-      targets.push_back({CPULevel::AVX2, arch});
-  return targets;
-}
-
-/// `text` as an identifier of C, in lower case.
-static std::string identifier(llvm::StringRef text) {
-  std::string result;
-  for (char c : text.lower())
-    result += llvm::isAlnum(c) ? c : '_';
-  if (result.empty() || llvm::isDigit(result[0]))
-    result = "m" + result;
-  return result;
 }
 
 /// A model's or a module's name: the file's, or for config.json its folder's.

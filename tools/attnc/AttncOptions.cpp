@@ -20,6 +20,22 @@ static llvm::Error checkRange(llvm::StringRef option, int64_t value,
                                  llvm::Twine(most));
 }
 
+llvm::Error AttncOptions::checkMode() const {
+  if (!check.getNumOccurrences())
+    return inputs.empty()
+               ? llvm::createStringError("no input: a config.json, a folder "
+                                         "with one or a .mlir file")
+               : llvm::Error::success();
+  for (const auto &entry : llvm::cl::getRegisteredOptions())
+    if (entry.second != &check && entry.second->getNumOccurrences())
+      return llvm::createStringError(
+          "--check takes a folder and nothing else; " + entry.first +
+          " would be ignored");
+  if (!inputs.empty())
+    return llvm::createStringError("--check takes one folder and no inputs");
+  return llvm::Error::success();
+}
+
 llvm::Expected<pack::Options> AttncOptions::packOptions() const {
   constexpr int64_t maxCount = INT32_MAX;
   struct {

@@ -30,8 +30,7 @@ struct AttncOptions {
 
   llvm::cl::OptionCategory category{"options"};
   llvm::cl::list<std::string> inputs{
-      llvm::cl::Positional, llvm::cl::OneOrMore,
-      llvm::cl::desc("config.json|folder|FILE.mlir ..."),
+      llvm::cl::Positional, llvm::cl::desc("config.json|folder|FILE.mlir ..."),
       llvm::cl::cat(category)};
   opt<std::string> output{
       "o", llvm::cl::desc("Folder of the pack; file of other forms (stdout)"),
@@ -87,9 +86,15 @@ struct AttncOptions {
   opt<std::string> linker{
       "linker", llvm::cl::desc("The ld to use (ld.lld or ld on the PATH)"),
       llvm::cl::value_desc("program"), llvm::cl::cat(category)};
+  opt<std::string> check{
+      "check",
+      llvm::cl::desc("Check the pack in a folder and print what it holds"),
+      llvm::cl::value_desc("folder"), llvm::cl::cat(category)};
   opt<bool> quiet{"quiet", llvm::cl::desc("No progress on stderr"),
                   llvm::cl::cat(category)};
 
+  /// Refuses what --check would ignore; without it, that there is no input.
+  llvm::Error checkMode() const;
   /// The options as lib/Pack takes them; an error names the first wrong one.
   llvm::Expected<pack::Options> packOptions() const;
   llvm::Expected<EmitOptions> emitOptions() const;

@@ -32,8 +32,15 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(
       argc, argv,
       "attnc: compile the attention of models into a library that an inference "
-      "engine links.\n\n  attnc llama/config.json --target cpu -o pack\n");
+      "engine links.\n\n  attnc llama/config.json --target cpu -o pack\n  "
+      "attnc --check "
+      "pack\n");
   exitOnError.setBanner("attnc: error: ");
+  exitOnError(cli.checkMode());
+  if (cli.check.getNumOccurrences()) {
+    pack::printManifest(exitOnError(pack::checkPack(cli.check)), llvm::outs());
+    return 0;
+  }
   pack::Options options = exitOnError(cli.packOptions());
   EmitOptions emit = exitOnError(cli.emitOptions());
 

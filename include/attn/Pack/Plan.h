@@ -9,22 +9,12 @@
 #define ATTN_PACK_PLAN_H
 
 #include "attn/Import/DecodeModule.h"
-#include "attn/Target/CPUFeatures.h"
-#include "attn/Target/NVVMArch.h"
+#include "attn/Pack/Manifest.h"
 
 #include <string>
 #include <vector>
 
 namespace attn::pack {
-
-/// What kernels are compiled for.
-struct Target {
-  CPULevel level = CPULevel::AVX2;
-  std::optional<NVVMArch> arch; ///< a GPU; `level` is nothing then
-
-  /// `cpu:avx2`, `sm_80`.
-  std::string name() const;
-};
 
 /// What attnc is asked for.
 struct Options {
@@ -40,16 +30,6 @@ struct Options {
   int64_t maxContext = 0; ///< capacity: tokens of a request; 0: the models'
   unsigned jobs = 0;      ///< compilations at a time; 0: one per processor
   std::string linker;     ///< an ld; empty: searched for
-};
-
-/// Reads `cpu` (every level), `cpu:LEVEL`, `sm_NN` and lists of them,
-/// comma-separated: levels in ascending order, then GPUs in theirs, none twice.
-llvm::Expected<std::vector<Target>> parseTargets(llvm::StringRef list);
-
-/// A file that was read.
-struct Input {
-  std::string name; ///< without its folder, which says nothing about the pack
-  std::string sha256;
 };
 
 /// Whether a pack has, beside a kind of layer's kernels, those of
@@ -95,9 +75,6 @@ struct Plan {
 /// between models. Errors name the input, the field or layer, and the reason.
 llvm::Expected<Plan> makePlan(mlir::MLIRContext *context,
                               const Options &options);
-
-/// SHA-256 in hexadecimal digits.
-std::string sha256(llvm::StringRef bytes);
 
 } // namespace attn::pack
 

@@ -295,15 +295,3 @@ TEST_F(PackTest, IsSmallAndOpensFast) {
   EXPECT_LT(seconds, 60); // 30 s on two cores
   EXPECT_LT(opens[11], 5);
 }
-
-TEST(PackTargets, AreASet) {
-  auto targets = parseTargets("sm_90a,cpu:amx,sm_80,cpu:avx2,cpu:amx,sm_80");
-  ASSERT_TRUE(bool(targets)) << llvm::toString(targets.takeError());
-  std::string names;
-  for (const Target &target : *targets)
-    names += target.name() + " ";
-  EXPECT_EQ(names, "cpu:avx2 cpu:amx sm_80 sm_90a ");
-  for (const char *wrong :
-       {"", "cpu,", "gpu", "sm_", "sm_70", "cpu:", "cpu:neon"})
-    EXPECT_NE(llvm::toString(parseTargets(wrong).takeError()), "") << wrong;
-}
