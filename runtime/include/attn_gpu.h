@@ -46,8 +46,9 @@ are read when the kernels
 |* - attn_project needs attn_project_params::lib (ATTN_ERROR_NULL_POINTER), one
 |*   of whose projections is of its dtype, heads and widths
 |*   (ATTN_ERROR_UNSUPPORTED), and weights that are [heads, in_dim, out_dim] in
-|*   one piece (ATTN_ERROR_STRIDE). It multiplies fewer than 2^31 rows, as does
-|*   attn_mla_decode (ATTN_ERROR_SHAPE).
+|*   one piece (ATTN_ERROR_STRIDE). It multiplies at most 2^31 - 1025 rows;
+|*   attn_mla_decode as many over an eighth of the width of q_rope
+|*   (ATTN_ERROR_SHAPE).
 |* - An image may lack the functions of attn_merge and attn_append, which are
 |*   ATTN_ERROR_UNSUPPORTED then.
 |* - The workspace may not be shared by calls that can overlap. It needs no

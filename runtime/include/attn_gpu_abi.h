@@ -76,8 +76,9 @@ typedef struct attn_gpu_append {
                                     negative: skip */
 } attn_gpu_append;
 
-/** A projection: `tensors.out` of all `batch * tokens` rows, which fit an
-    int32. Rows of in, out and tail begin at multiples of 16 bytes. */
+/** A projection: `tensors.out` of all `batch * tokens` rows. They, and eighths
+    of tail_dim of all of them, are counted in int32, a CTA's threads past the
+    last one. Rows of in, out and tail begin at multiples of 16 bytes. */
 typedef struct attn_gpu_project {
   attn_project_args tensors; /**< as for the CPU */
   int64_t batch, tokens;

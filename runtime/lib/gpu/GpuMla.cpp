@@ -32,7 +32,7 @@ static attn_status select(const attn_library &lib, const attn_mla_params &p,
                        s.query));
   ATTN_TRY(
       gpu::select(lib, {d.dtype, ATTN_F32, d.q_heads, d.v_dim, p.v}, s.output));
-  ATTN_TRY(gpu::checkRowCount(d.max_batch, d.q_len));
+  ATTN_TRY(gpu::checkRowCount(d.max_batch, d.q_len, d.k_dim - d.v_dim));
   WorkspaceDivider divider;
   divider.add({s.attention.layout.total});
   uint64_t rows = uint64_t(d.max_batch) * uint64_t(d.q_len);

@@ -8,6 +8,7 @@
 #include "GpuProject.h"
 #include "GpuDecode.h"
 
+#include <algorithm>
 #include <cinttypes>
 
 using namespace attn::runtime;
@@ -27,14 +28,16 @@ attn_status gpu::select(const attn_library &lib, const ProjectionFacts &facts,
   return ATTN_OK;
 }
 
-attn_status gpu::checkRowCount(int64_t batch, int64_t tokens) {
-  // A block of rows past the last one begins below 2^31.
-  constexpr int64_t kMaxRows = INT32_MAX - 64;
-  if (tokens && batch > kMaxRows / tokens)
+attn_status gpu::checkRowCount(int64_t batch, int64_t tokens, int64_t tailDim) {
+  // What lies past the last one is still counted: a block of rows, or the
+  // threads of a CTA.
+  constexpr int64_t kMaxCount = INT32_MAX - 1024, kChunk = 8;
+  int64_t maxRows = kMaxCount / std::max<int64_t>(tailDim / kChunk, 1);
+  if (tokens && batch > maxRows / tokens)
     return fail(ATTN_ERROR_SHAPE,
-                "%" PRId64 " times %" PRId64
-                " rows are more than an int32 counts",
-                batch, tokens);
+                "%" PRId64 " times %" PRId64 " rows are more than the %" PRId64
+                " that a GPU kernel counts",
+                batch, tokens, maxRows);
   return ATTN_OK;
 }
 
@@ -76,7 +79,7 @@ attn_status gpu::project(const attn_project_params &p) {
   Projection projection;
   ATTN_TRY(select(*p.lib, {p.dtype, p.dtype, p.heads, p.in_dim, p.out_dim},
                   projection));
-  ATTN_TRY(checkRowCount(1, p.rows));
+  ATTN_TRY(checkRowCount(1, p.rows, /*tailDim=*/0));
   ATTN_TRY(checkRows("in", p.in, p.dtype,
                      {{p.rows, p.in_stride_row}, {p.heads, p.in_stride_head}}));
   ATTN_TRY(checkWeight(p));

@@ -21,8 +21,8 @@ struct Projection {
 attn_status select(const attn_library &lib, const ProjectionFacts &facts,
                    Projection &projection);
 
-/// Refuses more rows than the kernels count.
-attn_status checkRowCount(int64_t batch, int64_t tokens);
+/// Refuses more rows, or chunks of their tails, than the kernels count.
+attn_status checkRowCount(int64_t batch, int64_t tokens, int64_t tailDim);
 
 /// `dependent`: the launch before it may still be running.
 attn_status launch(const attn_gpu_launcher &launcher,

@@ -233,6 +233,62 @@ INSTANTIATE_TEST_SUITE_P(
             "warps = 2, rows = 64, columns = 32, stages = 2, ctas_per_sm = 1"}),
     nameOf);
 
+// The runtime's call, with device = ATTN_DEVICE_CUDA, finds the kernel by its
+// facts and gives it these rows and strides.
+TEST(SimtProject, TheCallIsTheProduct) {
+  Shape shape{"sm_90", "bf16", 3, 64, 96};
+  Projection projection(shape);
+  ASSERT_NE(projection.session, nullptr);
+  constexpr int64_t heads = 3, k = 64, n = 96, rows = 19, gap = 8;
+  constexpr int64_t inRow = heads * (k + gap), outRow = heads * (n + gap);
+  std::mt19937_64 random(1);
+  Tensor in("bf16", rows * inRow), weight("bf16", heads * k * n);
+  Tensor out("bf16", rows * outRow);
+  in.fill(random);
+  weight.fill(random, 1 / std::sqrt(double(k)));
+  attn_project_params p = {};
+  p.struct_size = sizeof p;
+  p.device = ATTN_DEVICE_CUDA;
+  p.lib = projection.session->getLibrary();
+  p.dtype = ATTN_BF16;
+  p.isa = ATTN_ISA_AUTO;
+  p.heads = heads;
+  p.in_dim = k;
+  p.out_dim = n;
+  p.rows = rows;
+  p.in = in.begin();
+  p.in_stride_row = inRow;
+  p.in_stride_head = k + gap;
+  p.weight = weight.begin();
+  p.weight_stride_head = k * n;
+  p.weight_stride_in = n;
+  p.weight_stride_out = 1;
+  p.out = out.begin();
+  p.out_stride_row = outRow;
+  p.out_stride_head = n + gap;
+  auto memory = std::make_unique<simt::Memory>();
+  in.addTo(*memory, "in", false);
+  weight.addTo(*memory, "weight", false);
+  out.addTo(*memory, "out", true);
+  projection.session->useMemory(std::move(memory));
+  ASSERT_EQ(
+      llvm::toString(projection.session->run([&] { return attn_project(&p); })),
+      "");
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t j = 0; j < n + gap; ++j) {
+        double got = out[r * outRow + h * (n + gap) + j];
+        if (j >= n) {
+          ASSERT_TRUE(std::isnan(got)) << r << " " << h << " " << j;
+          continue;
+        }
+        Product product = multiply(in, in.skip + r * inRow + h * (k + gap),
+                                   weight, weight.skip + h * k * n + j, n, k);
+        ASSERT_NEAR(got, product.value, product.limit(out, false))
+            << r << " " << h << " " << j;
+      }
+}
+
 // What nobody thought of. ATTN_TEST_SEED repeats a run.
 TEST(SimtProjectionRandom, IsTheProduct) {
   const char *given = std::getenv("ATTN_TEST_SEED");

@@ -184,6 +184,21 @@ TEST_F(GpuMla, ShapesAndWorkspaceDependOnCapacitiesAlone) {
   EXPECT_EQ(recorder.launches.size(), 10u);
 }
 
+// The kernel counts the rotary parts by 16 bytes, eight of them a row.
+TEST_F(GpuMla, RowsAreAsManyAsAnInt32CountsPartsOf) {
+  ASSERT_EQ(open({latentKernel()}), ATTN_OK);
+  attention.max_seq_len = 4; // of which more requests could be counted
+  attention.max_batch = (INT32_MAX - 1024) / 8 / 2;
+  uint64_t bytes;
+  EXPECT_EQ(attn_mla_workspace_size(lib.get(), &p, &bytes), ATTN_OK)
+      << attn_error_message();
+  ++attention.max_batch;
+  EXPECT_EQ(attn_mla_workspace_size(lib.get(), &p, &bytes), ATTN_ERROR_SHAPE);
+  EXPECT_NE(std::string(attn_error_message()).find("268435327"),
+            std::string::npos)
+      << attn_error_message();
+}
+
 TEST_F(GpuMla, NamesTheMissingProjection) {
   projections.pop_back();
   ASSERT_EQ(open({latentKernel()}), ATTN_OK);

@@ -24,10 +24,11 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
     with `form = materialized`, `<name>_key` and `<name>_value`.
 
     Needs `tile.schedule` on each op (see `attn-select-cpu-schedule` and
-    `attn-select-gpu-schedule`) and `tile.projection_schedule` on what holds a
-    projection. Refused, with a reason: keys that are tensors, ops that no kernel
+    `attn-select-gpu-schedule`) and `tile.projection_schedule`, or for GPUs
+    `tile.gpu_projection_schedules`, on what holds a projection. Refused, with a reason: keys that are tensors, ops that no kernel
     computes yet, `form = fused_decompress`, dynamic head counts, widths or
-    numbers of query tokens.
+    numbers of query tokens, projections of mixed element types but for an f32
+    input.
 
     Examples: test/Conversion/AttnToTile/attend.mlir and projections.mlir.
   }];
