@@ -375,7 +375,8 @@ def Tile_StoreOp : Tile_Op<"store", []> {
   let assemblyFormat = "$out `,` $lse attr-dict `:` type($out) `,` type($lse)";
 }
 
-def Tile_ProjectionOp : Tile_Op<"projection", [Symbol]> {
+def Tile_ProjectionOp : Tile_Op<"projection",
+    [Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "A kernel that multiplies each head's rows by its matrix";
   let description = [{
     `out[row, h, n] = sum_k in[row, h, k] * weight[h, k, n]`, accumulated in f32
@@ -387,9 +388,18 @@ def Tile_ProjectionOp : Tile_Op<"projection", [Symbol]> {
     engine amx and GPUs multiply it as the sum of two numbers of 16 bits.
     `schedule` (for a CPU) or `gpu_schedule` is written by a select pass.
 
+    `combine` names the kernel that merges the partial states of attention. The
+    input rows of a request that was split are then what that kernel makes of its
+    states, and each is multiplied where it was merged: no merged row goes to
+    memory. Rows of a request that was not split are read as they are. The merge
+    is the named kernel's program; the projection has none of its own.
+
     Constraints: (Y1) heads, k and n are positive; (Y2) element is bf16, f16 or
     f32; (Y3) engine amx multiplies bf16 only, k and n multiples of 32; (Y4) the
-    columns of a GPU's CTA divide n, its stages are at most k / 16.
+    columns of a GPU's CTA divide n, its stages are at most k / 16; (Y5) `combine`
+    is a `tile.kernel` with `combine` and `wide_output` over one KV head of `heads`
+    query heads and values of `k` columns of `element`, the projection has
+    `wide_input`, and it has no `gpu_schedule`.
 
     Example (test/Conversion/TileToCPU/projection.mlir):
     ```mlir
@@ -397,12 +407,18 @@ def Tile_ProjectionOp : Tile_Op<"projection", [Symbol]> {
         element = bf16, schedule = #tile.projection_schedule<engine = amx,
         vector = 16, few_rows = 4, prefetch = 512>}
     ```
+
+    And one that merges (test/Conversion/TileToCPU/projection-combine.mlir):
+    ```mlir
+    tile.projection @mla_output {combine = @mla_combine, wide_input,
+        heads = 128 : i64, k = 512 : i64, n = 128 : i64, element = bf16, ...}
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$k,
       I64Attr:$n, TypeAttr:$element,
       OptionalAttr<Tile_ProjectionScheduleAttr>:$schedule,
       OptionalAttr<Tile_GPUProjectionScheduleAttr>:$gpu_schedule,
-      UnitAttr:$wide_input);
+      UnitAttr:$wide_input, OptionalAttr<FlatSymbolRefAttr>:$combine);
   let assemblyFormat = "$sym_name attr-dict";
   let hasVerifier = 1;
 }

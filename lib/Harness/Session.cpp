@@ -49,7 +49,9 @@ Session::create(mlir::ModuleOp module, const CPUCompileOptions &options,
   std::unique_ptr<Session> session(new Session);
   auto start = std::chrono::steady_clock::now();
   mlir::OwningOpRef<mlir::ModuleOp> clone = module.clone();
-  auto object = compileForCPU(*clone, options);
+  CPUCompileOptions compile = options;
+  compile.threads = threads;
+  auto object = compileForCPU(*clone, compile);
   if (!object)
     return object.takeError();
   session->bytes = (*object)->getBufferSize();

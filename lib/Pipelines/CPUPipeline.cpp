@@ -24,7 +24,8 @@ void attn::addCPUStage(OpPassManager &pm, CPUStage stage,
   switch (stage) {
   case CPUStage::Attn:
     pm.addPass(createCanonicalizerPass());
-    pm.addPass(createAttnSelectCPUSchedule({options.isa}));
+    pm.addPass(createAttnSelectCPUSchedule(
+        {options.isa, options.combine, options.threads}));
     return;
   case CPUStage::Tile:
     pm.addPass(createConvertAttnToTile());

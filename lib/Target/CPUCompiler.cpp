@@ -113,6 +113,7 @@ static llvm::Expected<CPUKernels> compile(mlir::ModuleOp module,
                                           CPUOutput output, bool withTable) {
   CPUPipelineOptions pipeline;
   pipeline.isa = cpuLevelName(options.level).str();
+  pipeline.threads = options.threads;
   for (const std::string &feature : featuresToEmulate(options))
     pipeline.emulate.push_back(feature);
   mlir::PassManager pm(module->getContext());

@@ -19,9 +19,9 @@ using namespace attn;
 // The LLVM struct below has C's layout as long as these hold.
 static_assert(offsetof(attn_project_desc, name) == 8);
 static_assert(offsetof(attn_project_desc, isa) == 16);
-static_assert(offsetof(attn_project_desc, scratch_bytes) == 40);
-static_assert(offsetof(attn_project_desc, kernel) == 48);
-static_assert(sizeof(attn_project_desc) == 56);
+static_assert(offsetof(attn_project_desc, scratch_bytes) == 48);
+static_assert(offsetof(attn_project_desc, kernel) == 56);
+static_assert(sizeof(attn_project_desc) == 64);
 
 std::vector<CPUProjection>
 attn::collectProjections(mlir::ModuleOp module, CPULevel level, bool emulated) {
@@ -35,13 +35,15 @@ attn::collectProjections(mlir::ModuleOp module, CPULevel level, bool emulated) {
     };
     attn_project_desc desc = {};
     desc.struct_size = sizeof desc;
-    desc.flags = emulated ? ATTN_KERNEL_EMULATED : 0;
+    desc.flags = static_cast<uint32_t>(number("flags")) |
+                 (emulated ? ATTN_KERNEL_EMULATED : 0);
     desc.isa = static_cast<int32_t>(level);
     desc.dtype = static_cast<int32_t>(number("dtype"));
     desc.in_dtype = static_cast<int32_t>(number("in_dtype"));
     desc.heads = static_cast<int32_t>(number("heads"));
     desc.k_dim = static_cast<int32_t>(number("k_dim"));
     desc.n_dim = static_cast<int32_t>(number("n_dim"));
+    desc.q_len = static_cast<int32_t>(number("q_len"));
     desc.scratch_bytes = number("scratch_bytes");
     std::string name = mlir::cast<mlir::SymbolOpInterface>(op).getName().str();
     projections.push_back({desc, name, name});
@@ -56,7 +58,7 @@ attn::addProjectionDescs(llvm::Module &module,
   llvm::IRBuilder<> b(ctx);
   llvm::Type *i32 = b.getInt32Ty(), *ptr = b.getPtrTy();
   llvm::SmallVector<llvm::Type *> fields = {i32, i32, ptr};
-  fields.append(6, i32);
+  fields.append(8, i32);
   fields.append({b.getInt64Ty(), ptr});
   auto *descType = llvm::StructType::get(ctx, fields);
   llvm::SmallVector<llvm::Constant *> descs;
@@ -66,8 +68,9 @@ attn::addProjectionDescs(llvm::Module &module,
         b.getInt32(facts.struct_size), b.getInt32(facts.flags),
         b.CreateGlobalString(projection.name, "attn.name." + projection.name, 0,
                              &module)};
-    for (int32_t value : {facts.isa, facts.dtype, facts.in_dtype, facts.heads,
-                          facts.k_dim, facts.n_dim})
+    for (int32_t value :
+         {facts.isa, facts.dtype, facts.in_dtype, facts.heads, facts.k_dim,
+          facts.n_dim, facts.q_len, facts.reserved})
       values.push_back(b.getInt32(static_cast<uint32_t>(value)));
     values.append({b.getInt64(facts.scratch_bytes),
                    getKernelFunction(module, projection.symbol)});

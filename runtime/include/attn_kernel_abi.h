@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define ATTN_KERNEL_ABI_VERSION 3
+#define ATTN_KERNEL_ABI_VERSION 4
 
 /** Element types of query, cache and output. */
 enum attn_dtype { ATTN_BF16 = 0, ATTN_F16 = 1, ATTN_F32 = 2 };
@@ -145,6 +145,19 @@ typedef struct attn_project_args {
   int64_t out_stride_batch, out_stride_token, out_stride_head;
 } attn_project_args;
 
+/** What a projection that merges partial states (attn_project_desc::q_len) is
+    given in the place of attn_project_args. */
+typedef struct attn_project_merge_args {
+  attn_project_args project;
+  /** What the attention's combine function reads, of which lse is written and
+      out is not. */
+  const attn_kernel_args *attention;
+  /** A merge for each request of the attention, of which batch and slots count.
+      A slot_count of 0 means that the request was not split: its rows are in
+      `in`. Tokens of a batch entry past q_len are those of the next request. */
+  const attn_combine_item *merges;
+} attn_project_merge_args;
+
 /** Most tokens of one item. */
 #define ATTN_PROJECT_TOKENS 256
 
@@ -162,12 +175,16 @@ typedef void (*attn_project_fn)(const attn_project_args *,
 /** Compile-time facts of one projection. */
 typedef struct attn_project_desc {
   uint32_t struct_size; /**< sizeof(attn_project_desc) */
-  uint32_t flags;       /**< ATTN_KERNEL_EMULATED, or 0 */
+  uint32_t flags;       /**< ATTN_KERNEL_EMULATED; if it merges, also
+                             ATTN_KERNEL_SINKS as its attention has it */
   const char *name;
   int32_t isa;      /**< attn_isa the code needs */
   int32_t dtype;    /**< attn_dtype of weight and output; sums are f32 */
   int32_t in_dtype; /**< attn_dtype of the input: dtype, or f32 */
   int32_t heads, k_dim, n_dim;
+  int32_t q_len;    /**< query tokens per request of the attention whose partial
+                         states it merges; 0: it merges none */
+  int32_t reserved; /**< 0 */
   int64_t scratch_bytes; /**< per thread */
   attn_project_fn kernel;
 } attn_project_desc;

@@ -114,11 +114,12 @@ attn_status attn::runtime::prepareDecode(const attn_decode_params &p,
   return ATTN_OK;
 }
 
-void attn::runtime::runDecode(DecodeJob &job, PoolSession &session) {
+void attn::runtime::runDecode(DecodeJob &job, PoolSession &session,
+                              bool merge) {
   if (job.wideIds)
     session.run(narrowIds, &job);
   session.run(runKernels, &job);
-  if (job.plan.numCombines)
+  if (merge && job.plan.numCombines)
     session.run(runCombines, &job);
 }
 

@@ -51,8 +51,9 @@ attn_status checkBatch(const attn_decode_params &p);
 attn_status prepareDecode(const attn_decode_params &p,
                           const Selection &selection, DecodeJob &job);
 
-/// Runs it on `job.threads` threads of the session, phase by phase.
-void runDecode(DecodeJob &job, PoolSession &session);
+/// Runs it on `job.threads` threads of the session, phase by phase. Without
+/// `merge`, what reads the result of split requests merges their states.
+void runDecode(DecodeJob &job, PoolSession &session, bool merge = true);
 
 } // namespace attn::runtime
 

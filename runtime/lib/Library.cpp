@@ -57,7 +57,7 @@ static const char *findDefect(const attn_project_desc &desc) {
     return "dtype";
   if (desc.isa < ATTN_ISA_AVX2)
     return "isa";
-  if (desc.heads < 1 || desc.k_dim < 1 || desc.n_dim < 1 ||
+  if (desc.heads < 1 || desc.k_dim < 1 || desc.n_dim < 1 || desc.q_len < 0 ||
       desc.scratch_bytes < 0)
     return "shape or scratch_bytes";
   return nullptr;

@@ -26,7 +26,7 @@ namespace {
 
 /// Byte offsets of the parts of the workspace. The attention's own comes first.
 struct MlaLayout {
-  uint64_t query, output, scratch, scratchStride, total;
+  uint64_t query, output, merges, scratch, scratchStride, total;
 };
 
 /// What sizing and running a call begin with.
@@ -40,7 +40,7 @@ struct MlaSelection {
 /// A projection of all rows.
 struct Projection {
   const attn_project_desc *desc;
-  attn_project_args args;
+  attn_project_merge_args args;
   int64_t batch, tokens;
 };
 
@@ -58,6 +58,17 @@ struct MlaJob {
 
 } // namespace
 
+/// Whether a projection is the output's of this attention (null: the query's)
+/// as far as merging partial states goes.
+static bool mergesFor(const attn_project_desc &desc,
+                      const attn_kernel_desc *attention) {
+  if (desc.q_len == 0)
+    return true;
+  uint32_t differing = attention ? desc.flags ^ attention->flags : 0;
+  return attention && desc.q_len == attention->q_len &&
+         !(differing & ATTN_KERNEL_SINKS);
+}
+
 attn_status attn::runtime::selectProjection(const attn_library *lib,
                                             const ProjectionFacts &facts,
                                             int32_t limit, bool allowEmulated,
@@ -68,6 +79,7 @@ attn_status attn::runtime::selectProjection(const attn_library *lib,
     bool fits = desc.dtype == facts.dtype && desc.in_dtype == facts.inDtype &&
                 desc.heads == facts.heads && desc.k_dim == facts.k &&
                 desc.n_dim == facts.n && desc.isa <= limit &&
+                mergesFor(desc, facts.attention) &&
                 (!(desc.flags & ATTN_KERNEL_EMULATED) || allowEmulated);
     if (fits && (!best || desc.isa > best->isa))
       best = &desc;
@@ -84,8 +96,9 @@ attn_status attn::runtime::selectProjection(const attn_library *lib,
 static attn_status selectProjection(const attn_library *lib,
                                     const attn_decode_params &p,
                                     int32_t inDtype, int64_t k, int64_t n,
+                                    const attn_kernel_desc *attention,
                                     const attn_project_desc *&desc) {
-  return selectProjection(lib, {p.dtype, inDtype, p.q_heads, k, n},
+  return selectProjection(lib, {p.dtype, inDtype, p.q_heads, k, n, attention},
                           p.isa == ATTN_ISA_AUTO ? attn_cpu_isa() : p.isa,
                           p.flags & ATTN_FLAG_ALLOW_EMULATED, desc);
 }
@@ -98,6 +111,8 @@ static attn_status layOut(const attn_decode_params &p, MlaSelection &s) {
   s.layout.query = divider.add({rows, heads, uint64_t(p.k_dim), size});
   s.layout.output =
       divider.add({rows, heads, uint64_t(p.v_dim), sizeof(float)});
+  s.layout.merges = divider.add(
+      {s.output->q_len ? uint64_t(p.max_batch) : 0, sizeof(attn_combine_item)});
   int64_t scratch = std::max(s.query->scratch_bytes, s.output->scratch_bytes);
   s.layout.scratchStride = getScratchStride(scratch);
   s.layout.scratch =
@@ -126,9 +141,10 @@ static attn_status selectMla(const attn_library *lib, const attn_mla_params &p,
                              MlaSelection &s) {
   ATTN_TRY(selectDecode(lib, s.decode, s.attention));
   int64_t rank = s.decode.v_dim;
-  ATTN_TRY(
-      selectProjection(lib, s.decode, s.decode.dtype, p.nope, rank, s.query));
-  ATTN_TRY(selectProjection(lib, s.decode, ATTN_F32, rank, p.v, s.output));
+  ATTN_TRY(selectProjection(lib, s.decode, s.decode.dtype, p.nope, rank,
+                            /*attention=*/nullptr, s.query));
+  ATTN_TRY(selectProjection(lib, s.decode, ATTN_F32, rank, p.v,
+                            s.attention.desc, s.output));
   return layOut(s.decode, s);
 }
 
@@ -160,7 +176,7 @@ attn_status attn::runtime::checkTensors(const attn_mla_params &p,
 /// Makes one batch entry of several where their tokens continue each other, so
 /// that the weights are read once for all of them.
 static void joinBatches(Projection &p) {
-  attn_project_args &a = p.args;
+  attn_project_args &a = p.args.project;
   auto follows = [&](int64_t batchStride, int64_t tokenStride) {
     return batchStride == p.tokens * tokenStride;
   };
@@ -175,22 +191,27 @@ static void joinBatches(Projection &p) {
   p.batch = 1;
 }
 
-/// The heads of one thread.
+/// The heads of one thread. Several batch entries take turns at each head,
+/// whose weights are then read from memory once.
 static void runProjection(const Projection &p, const MlaJob &job,
                           int32_t thread) {
-  attn_project_item item;
-  item.head_begin = job.heads * thread / job.threads;
-  item.head_end = job.heads * (thread + 1) / job.threads;
-  if (item.head_begin == item.head_end)
-    return;
+  int64_t begin = job.heads * thread / job.threads;
+  int64_t end = job.heads * (thread + 1) / job.threads;
+  int64_t step = p.batch > 1 ? 1 : end - begin;
   void *scratch = job.scratch + uint64_t(thread) * job.scratchStride;
-  for (item.batch = 0; item.batch < p.batch; ++item.batch)
-    for (int64_t token = 0; token < p.tokens;
-         token += int64_t(ATTN_PROJECT_TOKENS)) {
-      item.token_begin = token;
-      item.token_end = std::min(token + int64_t(ATTN_PROJECT_TOKENS), p.tokens);
-      p.desc->kernel(&p.args, &item, scratch);
-    }
+  attn_project_item item;
+  for (int64_t head = begin; head < end; head += step) {
+    item.head_begin = head;
+    item.head_end = head + step;
+    for (item.batch = 0; item.batch < p.batch; ++item.batch)
+      for (int64_t token = 0; token < p.tokens;
+           token += int64_t(ATTN_PROJECT_TOKENS)) {
+        item.token_begin = token;
+        item.token_end =
+            std::min(token + int64_t(ATTN_PROJECT_TOKENS), p.tokens);
+        p.desc->kernel(&p.args.project, &item, scratch);
+      }
+  }
 }
 
 static void runQuery(void *context, int32_t thread) {
@@ -213,27 +234,55 @@ static void runOutput(void *context, int32_t thread) {
   runProjection(job.output, job, thread);
 }
 
-static MlaJob makeJob(const attn_mla_params &p, const MlaSelection &s) {
+/// Has the output's projection merge the partial states of the attention.
+static void mergeInProjection(const DecodeJob &attention, int64_t batch,
+                              attn_combine_item *merges,
+                              attn_project_merge_args &args) {
+  memset(merges, 0, size_t(batch) * sizeof(attn_combine_item));
+  for (int64_t i = 0; i < attention.plan.numCombines; ++i)
+    merges[attention.plan.combines[i].batch] = attention.plan.combines[i];
+  args.attention = &attention.args;
+  args.merges = merges;
+}
+
+static MlaJob makeJob(const attn_mla_params &p, const MlaSelection &s,
+                      const DecodeJob &attention) {
   const attn_decode_params &d = s.decode;
   char *workspace = static_cast<char *>(p.workspace);
   char *query = workspace + s.layout.query;
   char *output = workspace + s.layout.output;
   int64_t size = attn_dtype_size(d.dtype), heads = d.q_heads;
   MlaJob job;
-  job.query = {s.query,
-               {p.q_nope, p.q_nope_stride_batch, p.q_nope_stride_token,
-                p.q_nope_stride_head, p.w_uk, query, d.q_len * heads * d.k_dim,
-                heads * d.k_dim, d.k_dim},
-               d.batch,
-               d.q_len};
-  job.output = {s.output,
-                {output, d.q_len * heads * d.v_dim, heads * d.v_dim, d.v_dim,
-                 p.w_uv, p.out, p.out_stride_batch, p.out_stride_token,
-                 p.out_stride_head},
-                d.batch,
-                d.q_len};
-  joinBatches(job.query);
-  joinBatches(job.output);
+  job.query = {s.query, {}, d.batch, d.q_len};
+  job.query.args.project = {p.q_nope,
+                            p.q_nope_stride_batch,
+                            p.q_nope_stride_token,
+                            p.q_nope_stride_head,
+                            p.w_uk,
+                            query,
+                            d.q_len * heads * d.k_dim,
+                            heads * d.k_dim,
+                            d.k_dim};
+  job.output = {s.output, {}, d.batch, d.q_len};
+  job.output.args.project = {output,
+                             d.q_len * heads * d.v_dim,
+                             heads * d.v_dim,
+                             d.v_dim,
+                             p.w_uv,
+                             p.out,
+                             p.out_stride_batch,
+                             p.out_stride_token,
+                             p.out_stride_head};
+  if (s.output->q_len)
+    mergeInProjection(
+        attention, d.batch,
+        reinterpret_cast<attn_combine_item *>(workspace + s.layout.merges),
+        job.output.args);
+  // How a row is multiplied depends on how many rows there are.
+  if (!(d.flags & ATTN_FLAG_BATCH_INVARIANT)) {
+    joinBatches(job.query);
+    joinBatches(job.output);
+  }
   job.rope = static_cast<const char *>(p.q_rope);
   job.ropeBytes = (d.k_dim - d.v_dim) * size;
   job.ropeStrideBatch = p.q_rope_stride_batch * size;
@@ -293,10 +342,10 @@ attn_status attn_mla_decode(const attn_library *lib,
   d.workspace_bytes = s.layout.query;
   DecodeJob attention;
   ATTN_TRY(prepareDecode(d, s.attention, attention));
-  MlaJob job = makeJob(p, s);
+  MlaJob job = makeJob(p, s, attention);
   PoolSession session(d.pool);
   session.run(runQuery, &job);
-  runDecode(attention, session);
+  runDecode(attention, session, /*merge=*/s.output->q_len == 0);
   session.run(runOutput, &job);
   return ATTN_OK;
 }

@@ -16,6 +16,9 @@ namespace attn::runtime {
 struct ProjectionFacts {
   int32_t dtype, inDtype, heads;
   int64_t k, n;
+  /// The attention behind which it is, whose partial states it may merge; null:
+  /// it may not.
+  const attn_kernel_desc *attention = nullptr;
 };
 
 /// The projection of the highest level up to `limit` that has these facts.

@@ -30,6 +30,11 @@ struct Options : RunOptions {
                              cl::desc("config.json"), cl::cat(category)};
   cl::opt<int64_t> context{"context", cl::desc("Tokens per sequence"),
                            cl::init(4096), cl::cat(category)};
+  cl::opt<int64_t> tensorParallel{
+      "tensor-parallel",
+      cl::desc("Devices that share the heads, of which one "
+               "runs"),
+      cl::init(1), cl::cat(category)};
   cl::opt<double> seconds{"seconds", cl::desc("Time to measure for"),
                           cl::init(1.0), cl::cat(category)};
   cl::opt<std::string> schedule{
@@ -37,10 +42,24 @@ struct Options : RunOptions {
       cl::desc("A #tile.projection_schedule<...> in the place of the chosen "
                "one"),
       cl::cat(category)};
+  cl::opt<bool> combines{
+      "combines",
+      cl::desc("Time the op with partial states merged in the output's "
+               "projection, and apart, as well"),
+      cl::cat(category)};
 };
 } // namespace
 
 static llvm::ExitOnError exitOnError;
+
+/// Whether the output's projection merges partial states.
+static bool isFused(const Session &session) {
+  attn_library *library = session.getLibrary();
+  for (uint32_t i = 0; i < attn_library_num_projections(library); ++i)
+    if (attn_library_projection(library, i)->q_len)
+      return true;
+  return false;
+}
 
 /// One projection of one row a head, by itself on this thread.
 namespace {
@@ -51,15 +70,20 @@ public:
         out(desc->heads * desc->n_dim * elementBytes),
         scratch(std::max<int64_t>(desc->scratch_bytes, 64)) {}
   void run(const void *weight) {
-    attn_project_args args = {in.data(),  0, 0, desc->k_dim, weight,
-                              out.data(), 0, 0, desc->n_dim};
+    attn_project_merge_args args = {
+        {in.data(), 0, 0, desc->k_dim, weight, out.data(), 0, 0, desc->n_dim},
+        &attention,
+        &none};
     attn_project_item item = {0, 0, 1, 0, desc->heads};
-    desc->kernel(&args, &item, scratch.data());
+    desc->kernel(&args.project, &item, scratch.data());
   }
 
 private:
   const attn_project_desc *desc;
   bench::Buffer in, out, scratch;
+  /// Nothing is merged.
+  attn_kernel_args attention = {};
+  attn_combine_item none = {};
 };
 } // namespace
 
@@ -82,6 +106,8 @@ int main(int argc, char **argv) {
   if (options.context < options.qLen || options.context > 1 << 24)
     exitOnError(llvm::createStringError(
         "--context must be --q-len to 16777216 tokens"));
+  if (options.tensorParallel < 1)
+    exitOnError(llvm::createStringError("--tensor-parallel must be positive"));
   mlir::DialectRegistry registry;
   registerDialects(registry);
   mlir::MLIRContext context(registry);
@@ -97,6 +123,7 @@ int main(int argc, char **argv) {
   block.batch = options.batch;
   block.queries = options.qLen;
   block.context = options.context;
+  block.tensorParallel = options.tensorParallel;
   LatentForms forms = exitOnError(
       LatentForms::create(&context, spec, block, decode, Form::Absorbed));
   if (!options.schedule.empty()) {
@@ -111,18 +138,29 @@ int main(int argc, char **argv) {
       exitOnError(chooseLevel(options.isa, options.emulate));
   std::unique_ptr<Session> session =
       exitOnError(Session::create(*forms.kernel, compile, options.threads));
+  std::vector<std::unique_ptr<Session>> combines;
+  for (bool fuse : {true, false})
+    if (options.combines) {
+      forms.attend()->setAttr(tile::kFuseCombineAttrName,
+                              mlir::BoolAttr::get(&context, fuse));
+      combines.push_back(exitOnError(
+          Session::create(*forms.kernel, compile, options.threads)));
+    }
 
   const model::LatentSpec &latent = *spec.attention.latent;
   int64_t elementBytes = decode.element == DecodeOptions::Element::F32 ? 4 : 2;
+  int64_t heads = spec.attention.qHeads / options.tensorParallel;
   auto bytesOf = [&](int64_t width) {
-    return double(elementBytes) * spec.attention.qHeads * latent.rank * width;
+    return double(elementBytes) * heads * latent.rank * width;
   };
   double weightBytes = bytesOf(latent.nope + latent.v);
   ProblemOptions problemOptions;
   problemOptions.lens.assign(options.batch, options.context);
   problemOptions.page = options.page;
   problemOptions.shuffle = false;
-  problemOptions.copies = bench::coldCopies(weightBytes);
+  double cacheBytes = double(elementBytes) * options.batch * options.context *
+                      (latent.rank + latent.rope);
+  problemOptions.copies = bench::coldCopies(weightBytes + cacheBytes);
   std::unique_ptr<LatentProblem> problem =
       exitOnError(LatentProblem::create(forms.attend(), problemOptions));
 
@@ -137,13 +175,28 @@ int main(int argc, char **argv) {
   }
   // After the last growth of the session's workspace.
   std::vector<attn_decode_params> alone = attention;
-  bench::Buffer latentOut(options.batch * options.qLen * spec.attention.qHeads *
-                          latent.rank * sizeof(float));
+  bench::Buffer latentOut(options.batch * options.qLen * heads * latent.rank *
+                          sizeof(float));
   for (attn_decode_params &params : alone) {
     params.flags |= ATTN_FLAG_OUT_F32;
     params.out = latentOut.data();
     exitOnError(session->prepare(params));
   }
+
+  // The same tensors, and one pool: threads of another would still spin when
+  // the next call begins. One workspace too, as its place in memory counts.
+  std::vector<std::vector<attn_decode_params>> ofCombine(combines.size(),
+                                                         attention);
+  std::vector<std::vector<attn_mla_params>> wholeOf(combines.size(), whole);
+  for (size_t i = 0; i < combines.size(); ++i)
+    for (size_t copy = 0; copy < problemOptions.copies; ++copy) {
+      attn_mla_params &params = wholeOf[i][copy];
+      exitOnError(combines[i]->prepare(params, ofCombine[i][copy]));
+      ofCombine[i][copy].pool = attention[copy].pool;
+      // The first, which merges in the projection, needs the most.
+      params.workspace = wholeOf[0][copy].workspace;
+      params.workspace_bytes = wholeOf[0][copy].workspace_bytes;
+    }
 
   bench::TimingOptions timing;
   timing.budgetSeconds = options.seconds;
@@ -152,12 +205,21 @@ int main(int argc, char **argv) {
         attn_library_projection(session->getLibrary(), index), elementBytes);
   };
   SingleProjection query = projection(0), output = projection(1);
-  std::vector<bench::Summary> times = bench::measureInTurn(
-      {[&](size_t i) { exitOnError(session->decode(whole[i % whole.size()])); },
-       [&](size_t i) { exitOnError(session->decode(alone[i % alone.size()])); },
-       [&](size_t i) { query.run(whole[i % whole.size()].w_uk); },
-       [&](size_t i) { output.run(whole[i % whole.size()].w_uv); }},
-      timing);
+  std::vector<bench::TimedBody> calls = {
+      [&](size_t i) { exitOnError(session->decode(whole[i % whole.size()])); },
+      [&](size_t i) { exitOnError(session->decode(alone[i % alone.size()])); },
+      [&](size_t i) { query.run(whole[i % whole.size()].w_uk); },
+      [&](size_t i) { output.run(whole[i % whole.size()].w_uv); }};
+  // Each right after a call on all threads: one by itself lets the others
+  // sleep.
+  for (size_t c = 0; c < combines.size(); ++c)
+    calls.insert(calls.begin() + 1 + c, [&, c](size_t i) {
+      exitOnError(combines[c]->decode(wholeOf[c][i % whole.size()]));
+    });
+  std::vector<bench::Summary> times = bench::measureInTurn(calls, timing);
+  std::vector<bench::Summary> both(times.begin() + 1,
+                                   times.begin() + 1 + combines.size());
+  times.erase(times.begin() + 1, times.begin() + 1 + combines.size());
   auto isa =
       static_cast<bench::Isa>(std::min(compile.level, compile.hostLevel));
   bench::Summary rate =
@@ -174,7 +236,7 @@ int main(int argc, char **argv) {
       "  weights       {17:f1} MB at {18:f2} GB/s: {19:f0} us\n"
       "  whole / (attention + weights) = {20:f3}\n"
       "  waited {21:f3}, machine {22}, {23}\n",
-      spec.modelType, spec.attention.qHeads, latent.rank, latent.nope, latent.v,
+      spec.modelType, heads, latent.rank, latent.nope, latent.v,
       options.batch.getValue(), options.qLen.getValue(),
       options.context.getValue(), options.threads.getValue(),
       cpuLevelName(compile.level), options.dtype.getValue(),
@@ -185,5 +247,12 @@ int main(int argc, char **argv) {
       bench::describeMachine().machineClass, bench::utcNow(),
       times[2].median * 1e6, bytesOf(latent.nope) / times[2].median * 1e-9,
       times[3].median * 1e6, bytesOf(latent.v) / times[3].median * 1e-9);
+  if (!combines.empty())
+    llvm::outs() << llvm::formatv(
+        "  merged in the projection {0:f1} us (min {1:f1}), apart {2:f1} us "
+        "(min {3:f1}): ratio {4:f3}; chosen: {5}\n",
+        both[0].median * 1e6, both[0].min * 1e6, both[1].median * 1e6,
+        both[1].min * 1e6, both[0].median / both[1].median,
+        isFused(*session) ? "in the projection" : "apart");
   return 0;
 }

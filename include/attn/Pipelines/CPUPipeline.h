@@ -18,6 +18,12 @@ struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
                           llvm::cl::desc("Instruction level: avx2, avx512, "
                                          "avx512bf16 or amx"),
                           llvm::cl::init("avx2")};
+  Option<std::string> combine{*this, "combine",
+                              llvm::cl::desc("See attn-select-cpu-schedule"),
+                              llvm::cl::init("auto")};
+  Option<int64_t> threads{*this, "threads",
+                          llvm::cl::desc("See attn-select-cpu-schedule"),
+                          llvm::cl::init(0)};
   ListOption<std::string> emulate{
       *this, "emulate",
       llvm::cl::desc("Features to emulate (see emulate-x86)")};

@@ -31,6 +31,8 @@ struct CPUCompileOptions {
   /// of the emulation library and compile the rest for `hostLevel`.
   bool emulate = false;
   CPULevel hostLevel = CPULevel::AVX2;
+  /// Threads that will run the kernels; 0: unknown.
+  int64_t threads = 0;
 };
 
 /// The forms in which compilation can stop.

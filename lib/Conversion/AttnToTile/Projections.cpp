@@ -12,10 +12,11 @@ using namespace mlir;
 using namespace attn;
 
 /// A kernel that multiplies by `weight`, a tensor `[H, K, N]`; the `index`th of
-/// those that `op` becomes.
+/// those that `op` becomes. It merges partial states by the kernel `combine`.
 static LogicalResult addProjection(Operation *op, StringRef name,
                                    unsigned index, Value weight, bool wideInput,
-                                   SymbolTable &symbols) {
+                                   SymbolTable &symbols,
+                                   StringRef combine = {}) {
   auto cpu = op->getAttrOfType<tile::ProjectionScheduleAttr>(
       tile::ProjectionScheduleAttr::name);
   auto list = op->getAttrOfType<ArrayAttr>(tile::kGPUProjectionSchedulesName);
@@ -32,7 +33,9 @@ static LogicalResult addProjection(Operation *op, StringRef name,
   OpBuilder b(op->getContext());
   auto projection = tile::ProjectionOp::create(
       b, op->getLoc(), name, type.getDimSize(0), type.getDimSize(1),
-      type.getDimSize(2), type.getElementType(), cpu, gpu, wideInput);
+      type.getDimSize(2), type.getElementType(), cpu, gpu, wideInput,
+      combine.empty() ? FlatSymbolRefAttr()
+                      : FlatSymbolRefAttr::get(op->getContext(), combine));
   symbols.insert(projection);
   return success();
 }
@@ -71,9 +74,9 @@ struct Separator {
     return type.clone(shape);
   }
   LogicalResult add(StringRef suffix, unsigned index, Value weight,
-                    bool wideInput) {
+                    bool wideInput, StringRef combine = {}) {
     return addProjection(attend, (name + suffix).str(), index, weight,
-                         wideInput, symbols);
+                         wideInput, symbols, combine);
   }
   AttendOp core(Value query, Value key, RankedTensorType output,
                 HeadsAttr heads, LatentAttr latent);
@@ -105,8 +108,11 @@ FailureOr<AttendOp> Separator::absorbed() {
   if (!attend.getUpTransposed())
     return attend.emitOpError("needs W_UK as the query's projection reads it, "
                               "[H, nope, rank] (up_transposed)");
+  auto merges = attend->getAttrOfType<BoolAttr>(tile::kFuseCombineAttrName);
+  std::string combine =
+      merges && merges.getValue() ? (name + "_combine").str() : "";
   if (failed(add("_query", 0, attend.getUpK(), /*wideInput=*/false)) ||
-      failed(add("_output", 1, attend.getUpV(), /*wideInput=*/true)))
+      failed(add("_output", 1, attend.getUpV(), /*wideInput=*/true, combine)))
     return failure();
   int64_t rank = dims.getRank();
   Value query = attend->getBlock()->addArgument(

@@ -266,7 +266,13 @@ void KernelLowering::emitYield(tile::YieldOp yield, ArrayRef<Buffer> state) {
     if (source.base == target.base)
       continue;
     Value to = target.base;
-    e.loop(k.blocks.padded * target.cols, 1, [&](Value i) {
+    // A merge's rows lie in order.
+    Value first = e.i64(0), last = e.i64(k.blocks.padded * target.cols);
+    if (op.getCombine()) {
+      first = e.mul(k.rowBegin, target.cols);
+      last = e.mul(k.rowEnd, target.cols);
+    }
+    e.loop(first, last, 1, [&](Value i) {
       Value at = e.mul(i, 4);
       e.store(e.load(e.ptr(source.base, at), e.f32(), 4), e.ptr(to, at), 4);
     });
@@ -343,7 +349,11 @@ LogicalResult KernelLowering::emitBody() {
   for (Type type : stream->getResultTypes())
     stateOffsets.push_back(k.reserve(heads * stateBytes(type)));
   coordOffset = k.reserve(2 * k.blocks.padded * 4);
-  emitRowCoords(k, k.scratchAt(coordOffset));
+  // A merge of one row should not write the coordinates of all.
+  if (op.walk([](tile::CoordOp) {
+          return WalkResult::interrupt();
+        }).wasInterrupted())
+    emitRowCoords(k, k.scratchAt(coordOffset));
 
   auto forEachHead = [&](function_ref<LogicalResult()> body) {
     LogicalResult result = success();

@@ -211,12 +211,24 @@ struct MapEmitter {
     return e.replicate(e.load(at, e.vec(height), 4), lanes);
   }
 
-  /// Calls `body(start, height)` for each block of rows.
+  /// Calls `body(start, height)` for each block of rows; a merge's, for those
+  /// that its rows lie in.
   void forEachBlock(function_ref<void(Value, const RowSegment &)> body) {
-    for (const RowSegment &segment : k.blocks.segments)
-      e.loop(segment.count, 1, [&](Value block) {
+    for (const RowSegment &segment : k.blocks.segments) {
+      Value first = e.i64(0), last = e.i64(segment.count);
+      if (k.op.getCombine()) {
+        auto within = [&](Value row) {
+          return e.max(e.sub(row, e.i64(segment.start)), e.i64(0));
+        };
+        Value height = e.i64(segment.height);
+        first = e.divU(within(k.rowBegin), height);
+        last = e.min(
+            last, e.divU(e.add(within(k.rowEnd), segment.height - 1), height));
+      }
+      e.loop(first, last, 1, [&](Value block) {
         body(e.add(e.mul(block, segment.height), segment.start), segment);
       });
+    }
   }
 
   /// Domain of one column: a vector of rows a block.

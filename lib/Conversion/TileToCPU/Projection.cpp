@@ -8,6 +8,10 @@
 // Few rows are a stream of weights: each weight is read once and multiplied by
 // vector FMA. Many rows are a product on AMX tiles: 32 columns of the weights,
 // interleaved in pairs, stay in L1 while the rows pass.
+//
+// A projection that merges partial states calls the combine kernel that it
+// names for one row of one head at a time, with the place where that row is
+// multiplied from as the output: the merged row never leaves L1.
 
 #include "Emitter.h"
 #include "Kernel.h"
@@ -43,11 +47,14 @@ private:
     }
   };
 
+  LogicalResult findCombine();
+  void startMerges();
   void emitHead(Value head);
   void multiplyFew(const Rows &in, const Rows &out, Value weight, Value rows);
   void multiplyBlock(const Rows &in, const Rows &out, Value weight, Value first,
                      int64_t height);
   void multiplyTiles(const Rows &in, const Rows &out, Value weight, Value rows);
+  void stageRow(const Rows &in, Value row, Value to);
   void packRows(const Rows &in, Value first, Value rows, const Rows &panel);
   void packStrip(Value weight, Value column, Value strip);
   void tileBlock(const Rows &in, Value strip, const Rows &out, Value column,
@@ -70,6 +77,10 @@ private:
   Type inElement() { return wide() ? e.f32() : op.getElement(); }
   int64_t inBytes() { return Emitter::bytes(inElement()); }
   int64_t lanes() { return schedule.getVector(); }
+  int64_t combineFact(StringRef name) {
+    auto facts = combine->getAttrOfType<DictionaryAttr>(kKernelAttrName);
+    return cast<IntegerAttr>(facts.get(name)).getInt();
+  }
   bool isAmx() { return schedule.getEngine() == tile::Engine::Amx; }
   /// bf16 is taken apart into even and odd columns as it is loaded.
   bool split() { return op.getElement().isBF16() && n() % (2 * lanes()) == 0; }
@@ -84,13 +95,103 @@ private:
   Emitter e;
   tile::ProjectionScheduleAttr schedule;
   Value args, item, scratch;
+  /// Of the current head; the first request and token of the item.
+  Value head, batch, tokenBegin;
+  /// What merges partial states; null: the input is read as it is.
+  func::FuncOp combine;
   int64_t scratchBytes = 0;
   /// Offsets of scratch: f32 rows of input and of sums; rows for tiles, a strip
   /// of weights, and tiles of sums.
   int64_t inputs = 0, sums = 0, panels = 0, strip = 0, tileSums = 0;
+  /// What the combine kernel is given, and its own scratch.
+  int64_t combineArgs = 0, combineItem = 0, combineScratch = 0;
 };
 
 } // namespace
+
+//===----------------------------------------------------------------------===//
+// Input rows
+//===----------------------------------------------------------------------===//
+
+/// The kernel that `combine` names, which has been lowered before.
+LogicalResult ProjectionLowering::findCombine() {
+  FlatSymbolRefAttr name = op.getCombineAttr();
+  if (!name)
+    return success();
+  combine = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, name);
+  if (!combine || !combine->hasAttr(kKernelAttrName))
+    return op.emitOpError("merges by ")
+           << name << ", which is not lowered to a function of this module";
+  combineArgs = reserve(sizeof(attn_kernel_args));
+  combineItem = reserve(sizeof(attn_combine_item));
+  combineScratch = reserve(combineFact("scratch_bytes"));
+  return success();
+}
+
+/// Sets what is the same for all merges. An output of strides 0 is one row; the
+/// log-sum-exps go where the caller wants them.
+void ProjectionLowering::startMerges() {
+  Value to = e.ptr(scratch, combineArgs);
+  Value from = pointerField(offsetof(attn_project_merge_args, attention));
+  Type i64 = e.b.getI64Type();
+  auto set = [&](Value structure, int64_t offset, Value value) {
+    e.store(value, e.ptr(structure, offset), 8);
+  };
+  e.loop(sizeof(attn_kernel_args), 8, [&](Value at) {
+    e.store(e.load(e.ptr(from, at), i64, 8), e.ptr(to, at), 8);
+  });
+  for (size_t at : {offsetof(attn_kernel_args, out_stride_batch),
+                    offsetof(attn_kernel_args, out_stride_token),
+                    offsetof(attn_kernel_args, out_stride_head)})
+    set(to, at, e.i64(0));
+  Value mergeItem = e.ptr(scratch, combineItem);
+  set(mergeItem, offsetof(attn_combine_item, head_begin), e.i64(0));
+  set(mergeItem, offsetof(attn_combine_item, head_end), e.i64(1));
+}
+
+/// Makes row `row` of the current head as f32 at `to`: reads it, or merges it
+/// where its request was split.
+void ProjectionLowering::stageRow(const Rows &in, Value row, Value to) {
+  auto read = [&] {
+    Value source = in.at(e, row);
+    e.loop(k(), lanes(), [&](Value i) {
+      e.store(
+          e.loadAsF32(e.ptr(source, e.mul(i, inBytes())), lanes(), inElement()),
+          e.ptr(to, e.mul(i, 4)), 4);
+    });
+  };
+  if (!combine)
+    return read();
+  // Tokens of joined batch entries count on from request to request.
+  int64_t qLen = combineFact("q_len");
+  Value token = e.add(tokenBegin, row);
+  Value request = e.divU(token, e.i64(qLen));
+  token = e.sub(token, e.mul(request, qLen));
+  request = e.add(batch, request);
+  Value merge = e.ptr(pointerField(offsetof(attn_project_merge_args, merges)),
+                      e.mul(request, sizeof(attn_combine_item)));
+  Value parts = field(merge, offsetof(attn_combine_item, slot_count));
+  e.ifThen(e.equal(parts, e.i64(0)), read);
+  e.ifThen(e.lessThan(e.i64(0), parts), [&] {
+    Value mergeArgs = e.ptr(scratch, combineArgs);
+    Value mergeItem = e.ptr(scratch, combineItem);
+    e.store(to, e.ptr(mergeArgs, offsetof(attn_kernel_args, out)), 8);
+    auto set = [&](int64_t offset, Value value) {
+      e.store(value, e.ptr(mergeItem, offset), 8);
+    };
+    for (size_t at : {offsetof(attn_combine_item, batch),
+                      offsetof(attn_combine_item, slot_begin),
+                      offsetof(attn_combine_item, slot_stride)})
+      set(at, field(merge, at));
+    set(offsetof(attn_combine_item, slot_count), parts);
+    Value first = e.add(e.mul(token, op.getHeads()), head);
+    set(offsetof(attn_combine_item, row_begin), first);
+    set(offsetof(attn_combine_item, row_end), e.add(first, 1));
+    func::CallOp::create(
+        e.b, e.loc, combine,
+        ValueRange{mergeArgs, mergeItem, e.ptr(scratch, combineScratch)});
+  });
+}
 
 //===----------------------------------------------------------------------===//
 // Few rows
@@ -126,14 +227,9 @@ void ProjectionLowering::multiplyBlock(const Rows &in, const Rows &out,
   int64_t vectors = split() ? 2 : 1, columns = vectors * lanes();
   int64_t streamRows = k() / kStreams;
   Value input = e.ptr(scratch, inputs), sum = e.ptr(scratch, sums);
-  for (int64_t row = 0; row < height; ++row) {
-    Value source = in.at(e, e.add(first, row));
-    e.loop(k(), lanes(), [&](Value i) {
-      e.store(
-          e.loadAsF32(e.ptr(source, e.mul(i, inBytes())), lanes(), inElement()),
-          e.ptr(input, e.mul(e.add(i, row * k()), 4)), 4);
-    });
-  }
+  e.loop(height, 1, [&](Value row) {
+    stageRow(in, e.add(first, row), e.ptr(input, e.mul(row, k() * 4)));
+  });
   e.loop(height * n(), lanes(),
          [&](Value i) { e.store(e.zeros(type), e.ptr(sum, e.mul(i, 4)), 4); });
 
@@ -267,13 +363,18 @@ void ProjectionLowering::tileBlock(const Rows &in, Value strip, const Rows &out,
   });
 }
 
-/// Copies 32 rows from `first` on to `panel` as bf16, the last row of all in
-/// the place of those past it; f32 as a number of 16 bits and what it leaves
-/// over.
+/// Copies rows from `first` on, up to 32, to `panel` as bf16; f32 as a number
+/// of 16 bits and what it leaves over. What the panel holds past the last row
+/// is multiplied and never stored.
 void ProjectionLowering::packRows(const Rows &in, Value first, Value rows,
                                   const Rows &panel) {
-  e.loop(kTileRows, 1, [&](Value row) {
-    Value source = in.at(e, e.min(e.add(first, row), e.sub(rows, e.i64(1))));
+  Value count = e.min(e.sub(rows, first), e.i64(kTileRows));
+  e.loop(e.i64(0), count, 1, [&](Value row) {
+    Value source = in.at(e, e.add(first, row));
+    if (combine) {
+      source = e.ptr(scratch, inputs);
+      stageRow(in, e.add(first, row), source);
+    }
     Value target = panel.at(e, row);
     e.loop(k(), 16, [&](Value i) {
       Value to = e.ptr(target, e.mul(i, 2));
@@ -323,15 +424,16 @@ void ProjectionLowering::multiplyTiles(const Rows &in, const Rows &out,
 // The function
 //===----------------------------------------------------------------------===//
 
-void ProjectionLowering::emitHead(Value head) {
-  Value batch = field(item, offsetof(attn_project_item, batch));
-  Value begin = field(item, offsetof(attn_project_item, token_begin));
+void ProjectionLowering::emitHead(Value current) {
+  head = current;
+  batch = field(item, offsetof(attn_project_item, batch));
+  tokenBegin = field(item, offsetof(attn_project_item, token_begin));
   Value end = field(item, offsetof(attn_project_item, token_end));
   auto side = [&](int64_t base, int64_t batchStride, int64_t tokenStride,
                   int64_t headStride, int64_t bytes) -> Rows {
     Value token = field(args, tokenStride);
     Value first = e.add(
-        e.add(e.mul(batch, field(args, batchStride)), e.mul(begin, token)),
+        e.add(e.mul(batch, field(args, batchStride)), e.mul(tokenBegin, token)),
         e.mul(head, field(args, headStride)));
     return {e.ptr(pointerField(base), e.mul(first, bytes)),
             e.mul(token, bytes)};
@@ -346,7 +448,7 @@ void ProjectionLowering::emitHead(Value head) {
                   offsetof(attn_project_args, out_stride_head), es());
   Value weight = e.ptr(pointerField(offsetof(attn_project_args, weight)),
                        e.mul(head, k() * n() * es()));
-  Value rows = e.sub(end, begin);
+  Value rows = e.sub(end, tokenBegin);
   if (!isAmx())
     return multiplyFew(in, out, weight, rows);
   Value limit = e.i64(schedule.getFewRows());
@@ -368,6 +470,8 @@ void ProjectionLowering::attachFacts(func::FuncOp func, int64_t scratchBytes) {
   set("heads", op.getHeads());
   set("k_dim", k());
   set("n_dim", n());
+  set("q_len", combine ? combineFact("q_len") : 0);
+  set("flags", combine ? combineFact("flags") & ATTN_KERNEL_SINKS : 0);
   set("scratch_bytes", scratchBytes);
   func->setAttr(kProjectionAttrName, b.getDictionaryAttr(list));
 }
@@ -379,6 +483,8 @@ LogicalResult ProjectionLowering::run() {
   if (k() % 16 || n() % 16)
     return op.emitOpError("k and n must be multiples of 16, got ")
            << k() << " and " << n();
+  if (failed(findCombine()))
+    return failure();
   inputs = reserve(4 * k() * 4);
   sums = reserve(4 * n() * 4);
   if (isAmx()) {
@@ -396,6 +502,8 @@ LogicalResult ProjectionLowering::run() {
   args = entry->getArgument(0);
   item = entry->getArgument(1);
   scratch = entry->getArgument(2);
+  if (combine)
+    startMerges();
   e.loop(field(item, offsetof(attn_project_item, head_begin)),
          field(item, offsetof(attn_project_item, head_end)), 1,
          [&](Value head) { emitHead(head); });

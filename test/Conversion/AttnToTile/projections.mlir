@@ -22,18 +22,33 @@ func.func @unrounded(%x: tensor<?x1x4x64xf32>, %w: tensor<4x64x128xbf16>) -> ten
 
 // The chain of absorbed attention: the query's projection, attention over the
 // latent rows, the output's projection, which reads what the attention leaves
-// in f32.
+// in f32, and merges the states of requests that were split.
 
 !cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
 
 // CHECK-DAG: tile.projection @mla_query {element = bf16, heads = 16 : i64, k = 128 : i64, n = 512 : i64, schedule = {{[^}]*}}}
-// CHECK-DAG: tile.projection @mla_output {element = bf16, heads = 16 : i64, k = 512 : i64, n = 128 : i64, schedule = {{.*}}, wide_input}
+// CHECK-DAG: tile.projection @mla_output {combine = @mla_combine, element = bf16, heads = 16 : i64, k = 512 : i64, n = 128 : i64, schedule = {{.*}}, wide_input}
 // CHECK: tile.kernel @mla attributes {cache = #tile.cache<heads = 1, k = 576, v = 512, element = bf16, layout = row, v_in_k = true>, group = 16 : i64
 // CHECK-SAME: wide_output}
 // CHECK: tile.kernel @mla_combine attributes {{{.*}}combine{{.*}}wide_output}
 func.func @mla(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
   %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<absorbed>, heads = #attn.heads<q = 16, kv = 1>,
       latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32, up_transposed}
+     : (tensor<?x1x16x192xbf16>, !cache, tensor<16x128x512xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>
+  return %o : tensor<?x1x16x128xbf16>
+}
+
+// -----
+
+!cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+
+// The same with merges that are a phase of their own.
+
+// CHECK: tile.projection @apart_output {element = bf16,
+func.func @apart(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
+  %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<absorbed>, heads = #attn.heads<q = 16, kv = 1>,
+      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32, up_transposed,
+      tile.fuse_combine = false}
      : (tensor<?x1x16x192xbf16>, !cache, tensor<16x128x512xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>
   return %o : tensor<?x1x16x128xbf16>
 }

@@ -4,7 +4,7 @@
 // and each is fetched ahead; a line is two vectors of f32, even and odd columns.
 
 // CHECK-LABEL: func.func @few(
-// CHECK-SAME: attn.projection = {dtype = 0 : i64, heads = 2 : i64, in_dtype = 0 : i64, k_dim = 64 : i64, n_dim = 32 : i64, scratch_bytes = 1536 : i64}
+// CHECK-SAME: attn.projection = {dtype = 0 : i64, flags = 0 : i64, heads = 2 : i64, in_dtype = 0 : i64, k_dim = 64 : i64, n_dim = 32 : i64, q_len = 0 : i64, scratch_bytes = 1536 : i64}
 // CHECK-COUNT-4: llvm.intr.prefetch
 // CHECK: vector.fma {{.*}} : vector<16xf32>
 // CHECK-NOT: amx

@@ -658,3 +658,44 @@ tile.projection @y4_columns {heads = 1 : i64, k = 64 : i64, n = 96 : i64, elemen
 
 // expected-error @+1 {{on a GPU has n of 64 in blocks of 64, and k of 32 in 4 stages of 16 and more}}
 tile.projection @y4_stages {heads = 1 : i64, k = 32 : i64, n = 64 : i64, element = bf16, gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 4, ctas_per_sm = 1>}
+
+// -----
+
+// expected-error @+1 {{merges partial states, which are f32: it needs wide_input}}
+tile.projection @y5_narrow {heads = 4 : i64, k = 64 : i64, n = 32 : i64, element = bf16, combine = @merge}
+tile.kernel @merge attributes {group = 4 : i64, q_len = 1 : i64, combine, wide_output,
+    cache = #tile.cache<heads = 1, k = 96, v = 64, element = bf16, layout = row, v_in_k = true>} {
+  %o = tile.constant 0.0 : !tile.tile<4x64xf32>
+}
+
+// -----
+
+// expected-error @+1 {{merges by @merge, which is no tile.kernel with combine and wide_output}}
+tile.projection @y5_kernel {heads = 4 : i64, k = 64 : i64, n = 32 : i64, element = bf16, wide_input, combine = @merge}
+tile.kernel @merge attributes {group = 4 : i64, q_len = 1 : i64, wide_output,
+    cache = #tile.cache<heads = 1, k = 96, v = 64, element = bf16, layout = row, v_in_k = true>} {
+  %o = tile.constant 0.0 : !tile.tile<4x64xf32>
+}
+
+// -----
+
+// expected-error @+1 {{merges by @nothing, which is no tile.kernel with combine and wide_output}}
+tile.projection @y5_missing {heads = 4 : i64, k = 64 : i64, n = 32 : i64, element = bf16, wide_input, combine = @nothing}
+
+// -----
+
+// expected-error @+1 {{has 4 heads of 64 columns of 'bf16', but @merge merges 8 over 2 KV heads, of 64 columns of 'bf16'}}
+tile.projection @y5_heads {heads = 4 : i64, k = 64 : i64, n = 32 : i64, element = bf16, wide_input, combine = @merge}
+tile.kernel @merge attributes {group = 4 : i64, q_len = 1 : i64, combine, wide_output,
+    cache = #tile.cache<heads = 2, k = 96, v = 64, element = bf16, layout = row, v_in_k = true>} {
+  %o = tile.constant 0.0 : !tile.tile<4x64xf32>
+}
+
+// -----
+
+// expected-error @+1 {{merges partial states, which no GPU kernel that projects does; leave combine out}}
+tile.projection @y5_gpu {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16, wide_input, combine = @merge, gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 2, ctas_per_sm = 1>}
+tile.kernel @merge attributes {group = 4 : i64, q_len = 1 : i64, combine, wide_output,
+    cache = #tile.cache<heads = 1, k = 96, v = 64, element = bf16, layout = row, v_in_k = true>} {
+  %o = tile.constant 0.0 : !tile.tile<4x64xf32>
+}

@@ -21,7 +21,8 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
 
     Attention with its up-projections becomes attention between two projections
     with `form = absorbed`, `<name>_query` and `<name>_output`, and behind two
-    with `form = materialized`, `<name>_key` and `<name>_value`.
+    with `form = materialized`, `<name>_key` and `<name>_value`. Where it has
+    `tile.fuse_combine = true`, `<name>_output` merges by `<name>_combine`.
 
     Needs `tile.schedule` on each op (see `attn-select-cpu-schedule` and
     `attn-select-gpu-schedule`) and `tile.projection_schedule`, or for GPUs

@@ -23,9 +23,11 @@ def ConvertTileToCPU : Pass<"convert-tile-to-cpu", "::mlir::ModuleOp"> {
     The function carries `attn.kernel`, a dictionary of the compile-time facts
     that the kernel table needs (scratch bytes among them). A `tile.projection`
     becomes such a function too, as its `#tile.projection_schedule` says, with
-    its facts in `attn.projection`; its k and n must be multiples of 16.
+    its facts in `attn.projection`; its k and n must be multiples of 16. One with
+    `combine` calls the function of that kernel for each row that it merges.
 
-    Examples: test/Conversion/TileToCPU/fma.mlir and projection.mlir.
+    Examples: test/Conversion/TileToCPU/fma.mlir, projection.mlir and
+    projection-combine.mlir.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::scf::SCFDialect",
     "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect",

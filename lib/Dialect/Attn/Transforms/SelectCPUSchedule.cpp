@@ -1,4 +1,4 @@
-//===- SelectCPUSchedule.cpp - Choose how the CPU runs each attention *- C++
+//===- SelectCPUSchedule.cpp - Choose how the CPU runs attention -*- C++
 //-*-===//
 //
 // Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "attn/Cost/Combine.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Target/CPUFeatures.h"
 #include "mlir/IR/Remarks.h"
@@ -107,6 +108,29 @@ chooseProjection(MLIRContext *ctx, CPULevel level,
       level == CPULevel::AVX2 ? 8 : 16, /*few_rows=*/4, /*prefetch=*/512);
 }
 
+/// What keeps the output's projection from merging; empty if nothing does.
+std::string reasonNotToFuse(AttendOp attend) {
+  if (attend.getForm() != Form::Absorbed)
+    return "no projection follows the attention in this form";
+  if (attend.getQuery().getType().isDynamicDim(1))
+    return "the number of query tokens is unknown";
+  if (cast<RankedTensorType>(attend.getUpV().getType()).isDynamicDim(1))
+    return "the rank is unknown";
+  return "";
+}
+
+/// Of one request that all threads share, which is where merging takes longest.
+cost::CombineShape combineShape(AttendOp attend, int64_t threads) {
+  cost::CombineShape shape;
+  shape.heads = attend.getHeads().getQ();
+  shape.rank = cast<RankedTensorType>(attend.getUpV().getType()).getDimSize(1);
+  shape.qLen = attend.getQuery().getType().getDimSize(1);
+  // Where their number is unknown, as many as the projection can use.
+  shape.threads = threads ? threads : shape.heads;
+  shape.parts = shape.threads;
+  return shape;
+}
+
 struct SelectCPUSchedule
     : attn::impl::AttnSelectCPUScheduleBase<SelectCPUSchedule> {
   using Base::Base;
@@ -118,6 +142,16 @@ struct SelectCPUSchedule
           << isa << "': expected avx2, avx512, avx512bf16 or amx";
       return signalPassFailure();
     }
+    if (!llvm::is_contained({"auto", "fused", "separate"}, combine)) {
+      getOperation()->emitError("combine is '")
+          << combine << "': expected auto, fused or separate";
+      return signalPassFailure();
+    }
+    if (threads < 0) {
+      getOperation()->emitError("threads must not be negative");
+      return signalPassFailure();
+    }
+    bool failed = false;
     getOperation()->walk([&](Operation *op) {
       SmallVector<RankedTensorType> weights;
       if (auto project = dyn_cast<ProjectOp>(op))
@@ -129,6 +163,9 @@ struct SelectCPUSchedule
       StringRef name = tile::ProjectionScheduleAttr::name;
       if (!weights.empty() && !op->hasAttr(name))
         op->setAttr(name, chooseProjection(op->getContext(), *level, weights));
+      if (auto attend = dyn_cast<AttendOp>(op);
+          attend && attend.hasUpProjections())
+        failed |= mlir::failed(selectCombine(attend));
       if (op->hasAttr("tile.schedule"))
         return;
       if (auto attend = dyn_cast<AttendOp>(op)) {
@@ -152,6 +189,48 @@ struct SelectCPUSchedule
             {Float32Type::get(op->getContext()), 1, false, Layout::Row, 0, 1});
       }
     });
+    if (failed)
+      signalPassFailure();
+  }
+
+  /// Decides who merges the partial states of a split request.
+  LogicalResult selectCombine(AttendOp attend) {
+    auto options = remark::RemarkOpts::name("combine").category("attn");
+    if (attend->hasAttr(tile::kFuseCombineAttrName))
+      return success();
+    std::string reason = reasonNotToFuse(attend);
+    if (!reason.empty() && combine == "fused")
+      return attend.emitOpError("cannot merge in the output's projection: ")
+             << reason;
+    std::string prices;
+    if (reason.empty() && combine == "auto") {
+      cost::CombineShape shape = combineShape(attend, threads);
+      cost::CombineCost apart = cost::separateCombine({}, shape);
+      cost::CombineCost fused = cost::fusedCombine({}, shape);
+      prices = llvm::formatv(
+          " ({0} threads: {1:f1} us against {2:f1} us by a phase of "
+          "its own, which moves {3:f3} MB more)",
+          shape.threads, fused.seconds * 1e6, apart.seconds * 1e6,
+          (apart.stateBytes + apart.mergedBytes - fused.stateBytes) * 1e-6);
+      if (shape.threads == 1)
+        reason = "one thread splits no request";
+      else if (fused.seconds >= apart.seconds)
+        reason = "a phase of its own merges faster" + prices;
+    } else if (reason.empty() && combine == "separate") {
+      reason = "the option says so";
+    }
+    attend->setAttr(tile::kFuseCombineAttrName,
+                    BoolAttr::get(attend.getContext(), reason.empty()));
+    if (!reason.empty()) {
+      remark::missed(attend.getLoc(), options)
+          << "partial states are not merged in the output's projection: " +
+                 reason;
+      return success();
+    }
+    remark::passed(attend.getLoc(), options)
+        << "partial states are merged in the output's projection" + prices;
+    ++numFusedCombines;
+    return success();
   }
 
   void annotate(Operation *op, CPULevel level, const Problem &problem) {

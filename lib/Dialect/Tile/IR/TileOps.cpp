@@ -227,5 +227,34 @@ LogicalResult ProjectionOp::verify() {
     return emitOpError("on a GPU has n of ") // Y4
            << getN() << " in blocks of " << gpu->getColumns() << ", and k of "
            << getK() << " in " << gpu->getStages() << " stages of 16 and more";
+  if (getCombine() && !getWideInput()) // Y5
+    return emitOpError("merges partial states, which are f32: it needs "
+                       "wide_input");
+  if (getCombine() && getGpuSchedule())
+    return emitOpError("merges partial states, which no GPU kernel that "
+                       "projects does; leave combine out");
+  return success();
+}
+
+LogicalResult
+ProjectionOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  FlatSymbolRefAttr name = getCombineAttr(); // Y5
+  if (!name)
+    return success();
+  auto kernel =
+      symbolTable.lookupNearestSymbolFrom<KernelOp>(getOperation(), name);
+  if (!kernel || !kernel.getCombine() || !kernel.getWideOutput())
+    return emitOpError("merges by ")
+           << name << ", which is no tile.kernel with combine and wide_output";
+  CacheAttr cache = kernel.getCache();
+  if (cache.getHeads() != 1 || kernel.getGroup() != getHeads() ||
+      cache.getV() != static_cast<int64_t>(getK()) ||
+      cache.getElement() != getElement())
+    return emitOpError("has ")
+           << getHeads() << " heads of " << getK() << " columns of "
+           << getElement() << ", but " << name << " merges "
+           << cache.getHeads() * int64_t(kernel.getGroup()) << " over "
+           << cache.getHeads() << " KV heads, of " << cache.getV()
+           << " columns of " << cache.getElement();
   return success();
 }

@@ -21,10 +21,16 @@ def AttnSelectCPUSchedule : Pass<"attn-select-cpu-schedule"> {
     `tile.projection_schedule = #tile.projection_schedule<…>` likewise. Lowerings
     read the attributes and decide nothing; write them by hand to test one alone.
 
-    The choice, and why, is a remark per op (`--remarks-filter=attn`). An op
-    that already carries a schedule keeps it.
+    Attention that brings its up-projections also gets `tile.fuse_combine`:
+    whether its output's projection merges the partial states of split requests
+    as it reads them, instead of a phase of its own before. Decided by
+    `attn/Cost/Combine.h` for one request shared by all threads, or by the option
+    `combine`, which is an error where no projection follows.
 
-    Example (test/Dialect/Attn/select-cpu-schedule.mlir):
+    The choice, and why, is a remark per op (`--remarks-filter=attn`). An op
+    that already carries a schedule, or `tile.fuse_combine`, keeps it.
+
+    Examples (test/Dialect/Attn/select-cpu-schedule.mlir, select-combine.mlir):
 
     ```mlir
     // attn-opt --attn-select-cpu-schedule=isa=amx
@@ -36,8 +42,15 @@ def AttnSelectCPUSchedule : Pass<"attn-select-cpu-schedule"> {
   let dependentDialects = ["::attn::tile::TileDialect"];
   let options = [
     Option<"isa", "isa", "std::string", "\"avx2\"",
-           "Instruction level: avx2, avx512, avx512bf16 or amx">];
+           "Instruction level: avx2, avx512, avx512bf16 or amx">,
+    Option<"combine", "combine", "std::string", "\"auto\"",
+           "Merge partial states fused with the output's projection, separate "
+           "from it, or as the cost model says: auto">,
+    Option<"threads", "threads", "int64_t", "0",
+           "Threads that will run the kernels; 0: unknown">];
   let statistics = [
+    Statistic<"numFusedCombines", "fused-combines",
+              "Merges fused with the output's projection">,
     Statistic<"numAmx", "amx", "Attentions on AMX tiles">,
     Statistic<"numDpBf16", "dpbf16", "Attentions on vdpbf16ps">,
     Statistic<"numFma", "fma", "Attentions on vector FMA">];

@@ -41,6 +41,9 @@ constexpr float kInitialMax = -1.0e30f;
 /// `#tile.gpu_projection_schedule` for each of them.
 constexpr llvm::StringLiteral kGPUProjectionSchedulesName =
     "tile.gpu_projection_schedules";
+/// On absorbed attention that brings its up-projections: whether the output's
+/// projection merges the partial states (`combine` of tile.projection).
+constexpr llvm::StringLiteral kFuseCombineAttrName = "tile.fuse_combine";
 
 } // namespace attn::tile
 
