@@ -57,12 +57,19 @@ def Tile_CoordKind : Tile_Enum<"CoordKind", "A coordinate of a tile element", [
     I32EnumAttrCase<"Query", 2, "query">, I32EnumAttrCase<"Key", 3, "key">,
     I32EnumAttrCase<"KeyEnd", 4, "key_end">]>;
 
+def Tile_UpPart : Tile_Enum<"UpPart", "What a matrix makes of latent rows", [
+    I32EnumAttrCase<"Key", 0, "key">, I32EnumAttrCase<"Value", 1, "value">]>;
+
 class Tile_EnumAttr<EnumInfo enum, string attrMnemonic>
     : EnumAttr<Tile_Dialect, enum, attrMnemonic>;
 def Tile_ReductionAttr : Tile_EnumAttr<Tile_Reduction, "reduction"> {
   let assemblyFormat = "`<` $value `>`";
 }
 def Tile_CoordKindAttr : Tile_EnumAttr<Tile_CoordKind, "coord_kind"> {
+  let assemblyFormat = "$value";
+}
+
+def Tile_UpPartAttr : Tile_EnumAttr<Tile_UpPart, "up_part"> {
   let assemblyFormat = "$value";
 }
 
@@ -82,6 +89,23 @@ def Tile_CacheAttr : Tile_Attr<"Cache", "cache"> {
   let parameters = (ins "int64_t":$heads, "int64_t":$k, "int64_t":$v,
                         "::mlir::Type":$element,
                         EnumParameter<Tile_CacheLayout>:$layout, "bool":$v_in_k);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_UpAttr : Tile_Attr<"Up", "up"> {
+  let summary = "What a kernel makes of latent rows, for every query head";
+  let description = [{
+    Keys of `nope` columns, behind which the rotary part of the row stands, and
+    values of `v` columns.
+
+    Constraints: (O1) positive widths.
+
+    ```mlir
+    #tile.up<nope = 128, v = 128>
+    ```
+  }];
+  let parameters = (ins "int64_t":$nope, "int64_t":$v);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
@@ -181,6 +205,8 @@ def Tile_TileType : TypeDef<Tile_Dialect, "Tile"> {
 def Tile_ProjectionScheduleAttr : Tile_Attr<"ProjectionSchedule", "projection_schedule"> {
   let summary = "How a CPU runs a projection";
   let description = [{
+    Also how a kernel decompresses: the rows are then those of a tile.
+
     - `engine`: `fma`, or `amx` for more than `few_rows` rows;
     - `vector`: f32 lanes of a vector register, 8 or 16;
     - `few_rows`: up to so many rows a call is a stream of weights, and vector

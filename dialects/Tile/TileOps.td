@@ -30,8 +30,15 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
     the cache. With `wide_output` the output leaves in f32, for a kernel behind
     this one.
 
+    With `up` the cache holds latent rows, of which the kernel makes K and V of
+    each query head, tile by tile (`tile.decompress`). The heads then share rows,
+    but no K: a work item has query heads in the place of KV heads, and `rows =
+    q_len`. The target puts heads outermost, so that the head's matrices stay at
+    hand, a tile is decompressed once for all query tokens, and one head's state
+    is kept. `up_schedule` says how it multiplies.
+
     Constraints: (N1) group and q_len positive; (N2) element types bf16, f16 or
-    f32 in `cache`.
+    f32 in `cache`; (N3) `up` needs `v_in_k`, and a kernel that streams.
 
     Example:
     ```mlir
@@ -49,13 +56,21 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
       UnitAttr:$combine, DefaultValuedAttr<F32Attr, "1.0f">:$scale,
       DefaultValuedAttr<F32Attr, "0.0f">:$softcap, DefaultValuedAttr<I64Attr, "0">:$window,
       UnitAttr:$causal, UnitAttr:$sinks, UnitAttr:$score_mod,
-      UnitAttr:$wide_output);
+      UnitAttr:$wide_output, OptionalAttr<Tile_UpAttr>:$up,
+      OptionalAttr<Tile_ProjectionScheduleAttr>:$up_schedule);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
-    /// Query rows per KV head.
-    int64_t getRows() { return getGroup() * getQLen(); }
+    /// Query rows per head that has a K of its own.
+    int64_t getRows() { return (getUp() ? 1 : getGroup()) * getQLen(); }
+    /// Width of the keys and of the values that queries meet.
+    int64_t getKeyWidth() {
+      CacheAttr cache = getCache();
+      return getUp() ? getUp()->getNope() + cache.getK() - cache.getV()
+                     : cache.getK();
+    }
+    int64_t getValueWidth() { return getUp() ? getUp()->getV() : getCache().getV(); }
   }];
 }
 
@@ -157,6 +172,47 @@ def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator]> {
   }];
   let arguments = (ins Variadic<AnyType>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
+}
+
+def Tile_WeightOp : Tile_Op<"weight", [Pure]> {
+  let summary = "The matrix that makes K or V of latent rows";
+  let description = [{
+    Of the query head at hand, `rank × n`: W_UK for `key`, W_UV for `value`. The
+    kernel has `up`. With `transposed` it lies in memory as `n × rank`, which is
+    how the query's projection reads W_UK.
+
+    Constraints: (K1) the extents are those of the kernel's `cache` and `up`.
+
+    ```mlir
+    %w = tile.weight key : !tile.tile<512x128xbf16>
+    ```
+  }];
+  let arguments = (ins Tile_UpPartAttr:$part, UnitAttr:$transposed);
+  let results = (outs Tile_TileType:$result);
+  let assemblyFormat = "$part (`transposed` $transposed^)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_DecompressOp : Tile_Op<"decompress", [Pure]> {
+  let summary = "Latent rows times a head's matrix";
+  let description = [{
+    `result[t, n] = sum_r rows[t, r] * weight[r, n]`, accumulated in f32 and
+    rounded to the element type. Columns of the rows past the matrix, the rotary
+    part, follow the product as they are.
+
+    Constraints: (D1) rows `T×C`, weight `R×N` with R <= C, result `T×(N + C -
+    R)`, all of one element type.
+
+    Example (test/Conversion/AttnToTile/projections.mlir):
+    ```mlir
+    %k = tile.decompress %c, %w
+      : (!tile.tile<64x576xbf16>, !tile.tile<512x128xbf16>) -> !tile.tile<64x192xbf16>
+    ```
+  }];
+  let arguments = (ins Tile_TileType:$rows, Tile_TileType:$weight);
+  let results = (outs Tile_TileType:$result);
+  let assemblyFormat = "$rows `,` $weight attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
 }
 
 def Tile_DotOp : Tile_Op<"dot", [Pure]> {

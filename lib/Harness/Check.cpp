@@ -99,6 +99,17 @@ llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
   return oracle;
 }
 
+void Oracle::append(const Oracle &other) {
+  auto add = [](interp::Tensor &to, const interp::Tensor &from) {
+    to.data.insert(to.data.end(), from.data.begin(), from.data.end());
+    if (!to.shape.empty())
+      to.shape[0] += from.shape[0];
+  };
+  add(output, other.output);
+  add(lse, other.lse);
+  rows.insert(rows.end(), other.rows.begin(), other.rows.end());
+}
+
 CheckResult Oracle::check(const Problem &problem) const {
   return check([&](size_t i) { return problem.element(problem.out.data(), i); },
                problem.lse.data());

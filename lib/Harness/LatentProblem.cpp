@@ -88,23 +88,26 @@ attn_mla_params LatentProblem::params(size_t copy) {
   return p;
 }
 
-llvm::SmallVector<interp::Value> LatentProblem::interpreterArguments() const {
+llvm::SmallVector<interp::Value>
+LatentProblem::interpreterArguments(int64_t first, int64_t count) const {
   const attn_decode_params &shape = core->shape();
   int64_t heads = shape.q_heads, rank = latent.getRank();
   int64_t nope = latent.getNope(), width = rank + latent.getRope();
-  auto read = [&](const bench::Buffer &data, llvm::ArrayRef<int64_t> extents) {
+  auto read = [&](const bench::Buffer &data, llvm::ArrayRef<int64_t> extents,
+                  int64_t skipped = 0) {
     interp::Tensor tensor = interp::Tensor::zeros(extents);
     for (size_t i = 0; i < tensor.data.size(); ++i)
-      tensor.data[i] = core->element(data.data(), i);
+      tensor.data[i] =
+          core->element(data.data(), skipped * tensor.data.size() / count + i);
     return tensor;
   };
   auto cache = std::get<interp::Cache>(core->interpreterArguments()[1]);
   interp::Tensor rows =
-      interp::Tensor::zeros({shape.batch, cache.lens[0], width});
-  for (int64_t b = 0; b < shape.batch; ++b)
-    for (int64_t t = 0; t < cache.lens[0]; ++t)
+      interp::Tensor::zeros({count, cache.lens[first], width});
+  for (int64_t b = 0; b < count; ++b)
+    for (int64_t t = 0; t < cache.lens[first]; ++t)
       for (int64_t d = 0; d < width; ++d)
-        rows.at(b, t, d) = cache.key(b, t, 0, d);
+        rows.at(b, t, d) = cache.key(first + b, t, 0, d);
   interp::Tensor weightUK = read(weightsUK[0], {heads, rank, nope});
   if (transposed) {
     interp::Tensor stored = read(weightsUK[0], {heads, nope, rank});
@@ -114,7 +117,7 @@ llvm::SmallVector<interp::Value> LatentProblem::interpreterArguments() const {
           weightUK.at(h, r, n) = stored.at(h, n, r);
   }
   return {
-      read(query, {shape.batch, shape.q_len, heads, nope + latent.getRope()}),
+      read(query, {count, shape.q_len, heads, nope + latent.getRope()}, first),
       rows, weightUK, read(weightsUV[0], {heads, rank, latent.getV()})};
 }
 

@@ -40,13 +40,21 @@ attn::buildLatentKernel(AttendOp attend, llvm::StringRef name,
   RankedTensorType output = anyBatch(attend.getOutput().getType());
   Type lse =
       RankedTensorType::get(output.getShape().drop_back(), b.getF32Type());
+  // W_UK as attn_mla_decode takes it, whichever of its kernels reads it.
+  auto weightUK = cast<RankedTensorType>(attend.getUpK().getType());
+  UnitAttr transposed = attend.getUpTransposedAttr();
+  if (attend.getForm() == Form::FusedDecompress && !transposed) {
+    weightUK = weightUK.clone({weightUK.getDimSize(0), weightUK.getDimSize(2),
+                               weightUK.getDimSize(1)});
+    transposed = b.getUnitAttr();
+  }
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   b.setInsertionPointToEnd(module->getBody());
-  auto func = func::FuncOp::create(
-      b, loc, name,
-      b.getFunctionType({anyBatch(query), cache, attend.getUpK().getType(),
-                         attend.getUpV().getType()},
-                        {output, lse}));
+  auto func =
+      func::FuncOp::create(b, loc, name,
+                           b.getFunctionType({anyBatch(query), cache, weightUK,
+                                              attend.getUpV().getType()},
+                                             {output, lse}));
   Block *entry = func.addEntryBlock();
   b.setInsertionPointToStart(entry);
   auto core = AttendOp::create(
@@ -54,8 +62,7 @@ attn::buildLatentKernel(AttendOp attend, llvm::StringRef name,
       entry->getArgument(1), /*value=*/Value(), /*lens=*/Value(),
       /*sinks=*/Value(), entry->getArgument(2), entry->getArgument(3),
       attend.getHeads(), attend.getMaskAttr(), attend.getScaleAttr(),
-      attend.getSoftcapAttr(), dims, attend.getFormAttr(),
-      attend.getUpTransposedAttr());
+      attend.getSoftcapAttr(), dims, attend.getFormAttr(), transposed);
   IRMapping mapping;
   attend.getScore().cloneInto(&core.getScore(), mapping);
   func::ReturnOp::create(b, loc, core.getResults());

@@ -25,9 +25,10 @@ static_assert(offsetof(attn_kernel_desc, page_multiple) == 52);
 static_assert(offsetof(attn_kernel_desc, window) == 56);
 static_assert(offsetof(attn_kernel_desc, scale) == 64);
 static_assert(offsetof(attn_kernel_desc, scratch_bytes) == 72);
-static_assert(offsetof(attn_kernel_desc, kernel) == 80);
-static_assert(offsetof(attn_kernel_desc, combine) == 88);
-static_assert(sizeof(attn_kernel_desc) == 96);
+static_assert(offsetof(attn_kernel_desc, nope) == 80);
+static_assert(offsetof(attn_kernel_desc, kernel) == 88);
+static_assert(offsetof(attn_kernel_desc, combine) == 96);
+static_assert(sizeof(attn_kernel_desc) == 104);
 
 namespace {
 /// A lowered function and its facts (the `attn.kernel` dictionary).
@@ -70,6 +71,10 @@ static attn_kernel_desc readFacts(const Function &function, CPULevel level,
   desc.scale = function.getFloat("scale");
   desc.softcap = function.getFloat("softcap");
   desc.scratch_bytes = function.getInt("scratch_bytes");
+  if (desc.flags & ATTN_KERNEL_DECOMPRESS) {
+    desc.nope = number("nope");
+    desc.v = number("v");
+  }
   return desc;
 }
 
@@ -127,7 +132,7 @@ void attn::addKernelTable(llvm::Module &module,
   llvm::Type *f32 = b.getFloatTy(), *ptr = b.getPtrTy();
   llvm::SmallVector<llvm::Type *> fields = {i32, i32, ptr};
   fields.append(10, i32);
-  fields.append({i64, f32, f32, i64, ptr, ptr});
+  fields.append({i64, f32, f32, i64, i32, i32, ptr, ptr});
   auto *descType = llvm::StructType::get(ctx, fields);
   auto function = [&](const std::string &symbol) -> llvm::Constant * {
     if (symbol.empty())
@@ -149,6 +154,8 @@ void attn::addKernelTable(llvm::Module &module,
     values.push_back(llvm::ConstantFP::get(f32, facts.scale));
     values.push_back(llvm::ConstantFP::get(f32, facts.softcap));
     values.push_back(b.getInt64(facts.scratch_bytes));
+    for (int32_t value : {facts.nope, facts.v})
+      values.push_back(b.getInt32(static_cast<uint32_t>(value)));
     values.push_back(function(kernel.kernel));
     values.push_back(function(kernel.combine));
     descs.push_back(llvm::ConstantStruct::get(descType, values));

@@ -51,7 +51,9 @@ enum attn_layout { ATTN_LAYOUT_ROW = 0, ATTN_LAYOUT_OWN = 1 };
 
 /** Arguments common to all work items of one call. Read only. */
 typedef struct attn_kernel_args {
-  const void *q; /**< [batch, q_len, q_heads, k_dim] at the strides below */
+  /** [batch, q_len, q_heads, k_dim] at the strides below; nope and then rotary
+      columns where the kernel decompresses. */
+  const void *q;
   int64_t q_stride_batch, q_stride_token, q_stride_head;
   const void *k; /**< cache base of K; an MLA latent row is K */
   int64_t k_stride_block, k_stride_token, k_stride_head;
@@ -59,7 +61,9 @@ typedef struct attn_kernel_args {
   int64_t v_stride_block, v_stride_token, v_stride_head;
   int64_t page_size;  /**< tokens per block; >= 1 */
   const float *sinks; /**< [q_heads] natural-log logits, or null */
-  void *out; /**< [batch, q_len, q_heads, v_dim] at the strides below */
+  /** [batch, q_len, q_heads, v_dim] at the strides below, as are partial
+      states; v in the place of v_dim where the kernel decompresses. */
+  void *out;
   int64_t out_stride_batch, out_stride_token, out_stride_head;
   float *lse; /**< [batch, q_len, q_heads] natural base, or null */
   int64_t lse_stride_batch, lse_stride_token, lse_stride_head;
@@ -68,6 +72,9 @@ typedef struct attn_kernel_args {
       partial_lse [slot][q_len][q_heads] (natural base, without the sink). */
   float *partial_out;
   float *partial_lse;
+  /** Where the kernel decompresses (ATTN_KERNEL_DECOMPRESS): [q_heads, rank,
+      nope] and [q_heads, rank, v], contiguous. */
+  const void *w_uk, *w_uv;
 } attn_kernel_args;
 
 /** One piece of work: some tokens of one request, for some kv heads. */
@@ -79,7 +86,9 @@ typedef struct attn_work_item {
   int64_t token_begin; /**< first token of this item */
   int64_t
       token_end; /**< one past the last token of this item; >= token_begin */
-  int64_t head_begin, head_end; /**< kv heads [begin, end) */
+  /** Heads [begin, end): kv heads, or q heads where the kernel decompresses; so
+      in attn_combine_item. */
+  int64_t head_begin, head_end;
   int64_t slot; /**< partial slot to write; -1: write out and lse directly */
 } attn_work_item;
 
@@ -105,12 +114,15 @@ typedef void (*attn_combine_fn)(const attn_kernel_args *,
 
 /** Bits of attn_kernel_desc::flags. */
 enum attn_kernel_flags {
-  ATTN_KERNEL_CAUSAL = 1u << 0,    /**< bottom-right aligned */
-  ATTN_KERNEL_SINKS = 1u << 1,     /**< reads attn_kernel_args::sinks */
-  ATTN_KERNEL_V_IN_K = 1u << 2,    /**< V is the first v_dim elements of K */
-  ATTN_KERNEL_SCORE_MOD = 1u << 3, /**< a custom score region is compiled in */
-  ATTN_KERNEL_EMULATED = 1u << 4,  /**< calls the x86 emulation library */
-  ATTN_KERNEL_OUT_F32 = 1u << 6    /**< out is f32, whatever dtype is */
+  ATTN_KERNEL_CAUSAL = 1u << 0,     /**< bottom-right aligned */
+  ATTN_KERNEL_SINKS = 1u << 1,      /**< reads attn_kernel_args::sinks */
+  ATTN_KERNEL_V_IN_K = 1u << 2,     /**< V is the first v_dim elements of K */
+  ATTN_KERNEL_SCORE_MOD = 1u << 3,  /**< a custom score region is compiled in */
+  ATTN_KERNEL_EMULATED = 1u << 4,   /**< calls the x86 emulation library */
+  ATTN_KERNEL_OUT_F32 = 1u << 6,    /**< out is f32, whatever dtype is */
+  ATTN_KERNEL_DECOMPRESS = 1u << 7, /**< makes K and V of latent rows */
+  ATTN_KERNEL_UP_TRANSPOSED = 1u
+                              << 8 /**< reads w_uk as [q_heads, nope, rank] */
 };
 
 /** Compile-time facts of one kernel. */
@@ -130,6 +142,10 @@ typedef struct attn_kernel_desc {
   float scale;   /**< on the raw logit */
   float softcap; /**< 0: none */
   int64_t scratch_bytes; /**< per thread */
+  /** Columns that keys without their rotary part, and values, are decompressed
+      to (ATTN_KERNEL_DECOMPRESS; the row is k_dim wide, of which v_dim are the
+      latent); else 0. */
+  int32_t nope, v;
   attn_kernel_fn kernel; /**< null: merges only, for attn_merge */
   attn_combine_fn combine;
 } attn_kernel_desc;

@@ -382,7 +382,8 @@ enum attn_reason_code {
   ATTN_REASON_MERGE_ONLY = 20,  /**< an attn.merge: for attn_merge alone */
   ATTN_REASON_DEVICE = 21,      /**< runs on another device */
   ATTN_REASON_INDEX_TYPE = 22,  /**< no longer given: all kernels take both */
-  ATTN_REASON_OUT_F32 = 23      /**< out in f32, or not */
+  ATTN_REASON_OUT_F32 = 23,     /**< out in f32, or not */
+  ATTN_REASON_DECOMPRESS = 24   /**< decompresses: for attn_mla_decode alone */
 };
 
 typedef struct attn_reason {
@@ -553,10 +554,13 @@ ATTN_API attn_status attn_project(const attn_project_params *params);
 
 /*===--- Latent attention -------------------------------------------------===*/
 
-/** MLA's absorbed attention from the query to the output in one call on one
-    pool or stream: q_nope W_UK, attention over the latent cache, and the result
-   times W_UV, by the kernels of a pack that attn.attend with `form = absorbed`
-   was compiled to. Zero-initialise, set struct_size, then fill. */
+/** MLA's attention from the query to the output in one call on one pool or
+    stream, by the kernels that attn.attend over latent rows with its
+    up-projections was compiled to. Of `form = absorbed`: q_nope W_UK, attention
+    over the latent cache, and the result times W_UV. Of `form =
+    fused_decompress`, on the CPU: one kernel, which makes K and V of the rows;
+    taken where the library lacks the former for this q_len. Zero-initialise, set
+    struct_size, then fill. */
 typedef struct attn_mla_params {
   uint32_t struct_size; /**< sizeof(attn_mla_params) */
   uint32_t flags;       /**< 0 */

@@ -47,7 +47,7 @@ static void runCombines(void *context, int32_t thread) {
   auto *job = static_cast<DecodeJob *>(context);
   const Plan &plan = job->plan;
   forEachCombine(
-      plan.numCombines, job->desc->kv_heads, rowsOf(*job->desc), job->threads,
+      plan.numCombines, headsOf(*job->desc), rowsOf(*job->desc), job->threads,
       thread, [&](int64_t i) { return plan.combines[i]; },
       [&](const attn_combine_item &combine) {
         job->desc->combine(&job->args, &combine, job->getScratch(thread));

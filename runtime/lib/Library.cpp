@@ -37,6 +37,9 @@ static const char *findDefect(const attn_kernel_desc &desc) {
   if (desc.k_dim < 1 || desc.v_dim < 1 ||
       ((desc.flags & ATTN_KERNEL_V_IN_K) && desc.v_dim > desc.k_dim))
     return "row width";
+  if ((desc.flags & ATTN_KERNEL_DECOMPRESS) &&
+      (!(desc.flags & ATTN_KERNEL_V_IN_K) || desc.nope < 1 || desc.v < 1))
+    return "decompression";
   if (desc.q_len < 1 || desc.kv_tile < 1 || desc.page_multiple < 1)
     return "tile";
   if (desc.window < 0 || desc.scratch_bytes < 0)

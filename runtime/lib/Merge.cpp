@@ -36,7 +36,7 @@ struct MergeJob {
 static void runMerge(void *context, int32_t thread) {
   auto *job = static_cast<MergeJob *>(context);
   forEachCombine(
-      job->batch, job->desc->kv_heads, rowsOf(*job->desc), job->threads, thread,
+      job->batch, headsOf(*job->desc), rowsOf(*job->desc), job->threads, thread,
       // Slots are [part][batch]: a request's lie `batch` apart.
       [&](int64_t request) {
         attn_combine_item combine = {};

@@ -10,6 +10,7 @@
 #include "Check.h"
 #include "Decode.h"
 #include "Library.h"
+#include "MlaDecompress.h"
 #include "Validate.h"
 #include "attn_layout.h"
 #include "gpu/GpuProject.h"
@@ -33,6 +34,7 @@ struct MlaLayout {
 struct MlaSelection {
   attn_decode_params decode;
   Selection attention;
+  const attn_kernel_desc *decompressing; ///< null: the chain of three
   const attn_project_desc *query, *output;
   MlaLayout layout;
 };
@@ -139,6 +141,12 @@ static attn_status readMla(const attn_library *lib,
 /// Chooses the kernels for the attention `s.decode`.
 static attn_status selectMla(const attn_library *lib, const attn_mla_params &p,
                              MlaSelection &s) {
+  s.decompressing = findDecompressing(*lib, p, s.decode);
+  if (s.decompressing) {
+    s.decode.flags &= ~uint32_t(ATTN_FLAG_OUT_F32);
+    return selectDecompressing(*s.decompressing, s.decode, s.attention,
+                               s.layout.total);
+  }
   ATTN_TRY(selectDecode(lib, s.decode, s.attention));
   int64_t rank = s.decode.v_dim;
   ATTN_TRY(selectProjection(lib, s.decode, s.decode.dtype, p.nope, rank,
@@ -329,6 +337,8 @@ attn_status attn_mla_decode(const attn_library *lib,
     return ATTN_OK;
   ATTN_TRY(checkTensors(p, d));
   ATTN_TRY(checkWorkspace(p.workspace, p.workspace_bytes, s.layout.total));
+  if (s.decompressing)
+    return decompressAndAttend(p, d, s.attention);
   char *workspace = static_cast<char *>(p.workspace);
   d.q = workspace + s.layout.query;
   d.q_stride_head = d.k_dim;

@@ -101,9 +101,19 @@ struct PlanBatch {
 /// in that order.
 void makePlan(const PlanShape &shape, const PlanBatch &batch, Plan &plan);
 
-/// Query rows of a kv head.
+/// Heads that work items count: those with a K of their own.
+inline int64_t headsOf(const attn_kernel_desc &desc) {
+  return desc.flags & ATTN_KERNEL_DECOMPRESS ? desc.q_heads : desc.kv_heads;
+}
+
+/// Query rows of such a head.
 inline int64_t rowsOf(const attn_kernel_desc &desc) {
-  return int64_t(desc.q_heads) / desc.kv_heads * desc.q_len;
+  return int64_t(desc.q_heads) / headsOf(desc) * desc.q_len;
+}
+
+/// Columns of the output.
+inline int64_t outWidthOf(const attn_kernel_desc &desc) {
+  return desc.flags & ATTN_KERNEL_DECOMPRESS ? desc.v : desc.v_dim;
 }
 
 /// Rows of a kv head that are merged at a time: their output stays in L1, and a

@@ -52,6 +52,9 @@ MaskBuilder compareCommon(const attn_kernel_desc &desc, const Params &params,
   builder.require(desc.q_len == params.q_len, ATTN_REASON_Q_LEN);
   builder.require(!(difference & ATTN_KERNEL_SINKS), ATTN_REASON_SINKS);
   builder.require(!(difference & ATTN_KERNEL_OUT_F32), ATTN_REASON_OUT_F32);
+  // No call may set the bit; attn_mla_decode does, for itself.
+  builder.require(!(difference & ATTN_KERNEL_DECOMPRESS),
+                  ATTN_REASON_DECOMPRESS);
   builder.require(gpu::isKernel(desc) || params.isa == ATTN_ISA_AUTO ||
                       params.isa == desc.isa,
                   ATTN_REASON_ISA);

@@ -120,6 +120,11 @@ void attn::runtime::describeReason(attn_reason_code code,
              params.flags & ATTN_FLAG_OUT_F32 ? "yes" : "no",
              desc.flags & ATTN_KERNEL_OUT_F32 ? "yes" : "no");
     return;
+  case ATTN_REASON_DECOMPRESS:
+    snprintf(text, size, "decompression in the kernel: %s asked, kernel has %s",
+             yesNo(params.flags & ATTN_KERNEL_DECOMPRESS),
+             yesNo(desc.flags & ATTN_KERNEL_DECOMPRESS));
+    return;
   }
 }
 
@@ -152,6 +157,7 @@ const char *attn_reason_name(int32_t code) {
     ATTN_REASON_CASE(ATTN_REASON_DEVICE)
     ATTN_REASON_CASE(ATTN_REASON_INDEX_TYPE)
     ATTN_REASON_CASE(ATTN_REASON_OUT_F32)
+    ATTN_REASON_CASE(ATTN_REASON_DECOMPRESS)
 #undef ATTN_REASON_CASE
   default:
     return "unknown attn_reason_code";

@@ -54,7 +54,7 @@ PlanShape attn::runtime::getPlanShape(const attn_kernel_desc &desc,
                                       const attn_decode_params &params) {
   PlanShape shape;
   shape.kvTile = desc.kv_tile;
-  shape.kvHeads = desc.kv_heads;
+  shape.kvHeads = headsOf(desc);
   shape.qLen = desc.q_len;
   shape.window = desc.window;
   shape.threads = attn_pool_size(params.pool);
@@ -82,7 +82,7 @@ attn_status attn::runtime::layOutWorkspace(const attn_kernel_desc &desc,
   layout.combines =
       divider.add({uint64_t(capacity.combines), sizeof(attn_combine_item)});
   layout.partialOut =
-      divider.add({slots, rows, uint64_t(desc.v_dim), sizeof(float)});
+      divider.add({slots, rows, uint64_t(outWidthOf(desc)), sizeof(float)});
   layout.partialLse = divider.add({slots, rows, sizeof(float)});
   layout.scratchStride = getScratchStride(desc.scratch_bytes);
   layout.scratch = divider.add({threads, layout.scratchStride});
@@ -126,6 +126,7 @@ attn_kernel_args attn::runtime::getKernelArgs(const attn_decode_params &p,
   setOutputs(args, p);
   args.partial_out = static_cast<float *>(partialOut);
   args.partial_lse = static_cast<float *>(partialLse);
+  args.w_uk = args.w_uv = nullptr;
   return args;
 }
 

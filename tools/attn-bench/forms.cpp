@@ -174,6 +174,10 @@ int main(int argc, char **argv) {
       block.queries = queries;
       LatentForms full = exitOnError(LatentForms::create(
           &context, spec, block, decode, Form::Materialized));
+      LatentForms fusedForms = exitOnError(LatentForms::create(
+          &context, spec, block, decode, Form::FusedDecompress));
+      auto fusedSession =
+          exitOnError(Session::create(*fusedForms.kernel, compile, 1));
       block.queries = chunk;
       LatentForms absorbedForms = exitOnError(
           LatentForms::create(&context, spec, block, decode, Form::Absorbed));
@@ -189,15 +193,19 @@ int main(int argc, char **argv) {
       auto materialized = exitOnError(Materialized::create(
           *problem, fullSession->getLibrary(), spec.modelType));
       Absorbed absorbed(*problem, *absorbedSession, chunk);
+      attn_decode_params attention = problem->attention().params();
+      attn_mla_params fused = problem->params();
+      exitOnError(fusedSession->prepare(fused, attention));
       bench::TimingOptions timing;
       timing.budgetSeconds = options.seconds;
       timing.minRepetitions = 3;
       timing.warmUps = 1;
-      std::vector<bench::Summary> times =
-          bench::measureInTurn({[&](size_t) { exitOnError(absorbed.run()); },
-                                [&](size_t) { materialized->run(); },
-                                [&](size_t) { materialized->decompress(0); }},
-                               timing);
+      std::vector<bench::Summary> times = bench::measureInTurn(
+          {[&](size_t) { exitOnError(absorbed.run()); },
+           [&](size_t) { materialized->run(); },
+           [&](size_t) { materialized->decompress(0); },
+           [&](size_t) { exitOnError(fusedSession->decode(fused)); }},
+          timing);
       records.push_back(
           llvm::json::Object{{"model", spec.modelType},
                              {"heads", heads},
@@ -210,12 +218,13 @@ int main(int argc, char **argv) {
                              {"absorbed_us", times[0].median * 1e6},
                              {"materialized_us", times[1].median * 1e6},
                              {"decompress_us", times[2].median * 1e6},
+                             {"fused_us", times[3].median * 1e6},
                              {"waited", times[0].waited}});
       llvm::errs() << llvm::formatv(
           "T {0} S {1}: absorbed {2:f0} us, materialized {3:f0} us (of which "
-          "decompression {4:f0}), waited {5:f2}\n",
+          "decompression {4:f0}), fused {5:f0} us, waited {6:f2}\n",
           tokens, queries, times[0].median * 1e6, times[1].median * 1e6,
-          times[2].median * 1e6, times[0].waited);
+          times[2].median * 1e6, times[3].median * 1e6, times[0].waited);
     }
   bench::Buffer memory(size_t(256) << 20);
   double read =

@@ -10,6 +10,7 @@
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/MathExtras.h"
+#include <algorithm>
 #include <cstdint>
 
 namespace attn::cpu {
@@ -30,9 +31,11 @@ struct RowBlocks {
 };
 
 /// Blocks of 16 rows for the tile and dot-product engines, where a block's cost
-/// hardly depends on its height; a single smaller one for fewer rows.
-inline RowBlocks blockRowsUniform(int64_t rows) {
-  int64_t height = rows >= 16 ? 16 : llvm::PowerOf2Ceil(rows);
+/// hardly depends on its height; a single smaller one for fewer rows, but no
+/// smaller than `least`.
+inline RowBlocks blockRowsUniform(int64_t rows, int64_t least = 1) {
+  int64_t height =
+      rows >= 16 ? 16 : std::max<int64_t>(least, llvm::PowerOf2Ceil(rows));
   int64_t count = llvm::divideCeil(rows, height);
   return {{{0, height, count}}, rows, height * count};
 }

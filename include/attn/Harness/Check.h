@@ -41,6 +41,9 @@ public:
                                        llvm::ArrayRef<interp::Value> arguments,
                                        int32_t dtype);
 
+  /// Puts another call's results behind, as of more requests of this one.
+  void append(const Oracle &other);
+
   /// Compares the problem's results, row by row (one query token of one head).
   /// For 16-bit types a row's largest error may be twice the yardstick's in
   /// that row, but at least one unit in the last place of its largest output;

@@ -27,7 +27,12 @@ public:
   /// For the block with its K and V decompressed: query
   /// `[B, S, H, nope + rope]`, rows `[B, T, rank + rope]` (all sequences are as
   /// long as the first), W_UK `[H, rank, nope]`, W_UV `[H, rank, v]`.
-  llvm::SmallVector<interp::Value> interpreterArguments() const;
+  llvm::SmallVector<interp::Value> interpreterArguments() const {
+    return interpreterArguments(0, core->batch());
+  }
+  /// The same of `count` sequences from `first` on.
+  llvm::SmallVector<interp::Value> interpreterArguments(int64_t first,
+                                                        int64_t count) const;
   /// What a call must read of the weights.
   bench::Pattern weightPattern(size_t copy) const;
 

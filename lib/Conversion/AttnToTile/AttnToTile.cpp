@@ -64,7 +64,7 @@ struct KernelBuilder {
   SmallVector<Value> initialState() {
     return {constant(tile::kInitialMax, tileOf(rows, 1)),
             constant(0, tileOf(rows, 1)),
-            constant(0, tileOf(rows, cache.getV()))};
+            constant(0, tileOf(rows, kernel.getValueWidth()))};
   }
 
   /// Starts a stream-like op over two tiles and the running (m, l, acc), leaves
@@ -78,6 +78,21 @@ struct KernelBuilder {
     Block *body = b.createBlock(&stream.getBody(), {}, types,
                                 SmallVector<Location>(types.size(), loc));
     return {stream, body};
+  }
+
+  /// The matrix that decompresses `part`, of `columns` columns.
+  Value weight(tile::UpPart part, int64_t columns, bool transposed) {
+    return tile::WeightOp::create(
+        b, loc, tileOf(cache.getV(), columns, cache.getElement()), part,
+        transposed);
+  }
+  /// What `weight` makes of latent rows; as they are without one.
+  Value decompress(Value rows, Value weight, int64_t columns) {
+    if (!weight)
+      return rows;
+    int64_t tokens = cast<tile::TileType>(rows.getType()).getRows();
+    return tile::DecompressOp::create(
+        b, loc, tileOf(tokens, columns, cache.getElement()), rows, weight);
   }
 
   /// `p, m, l, alpha` of one softmax step over `score`.
@@ -95,9 +110,9 @@ struct KernelBuilder {
 
   /// Normalises the state and stores it.
   void finish(ValueRange state) {
-    auto norm = tile::NormalizeOp::create(b, loc, tileOf(rows, cache.getV()),
-                                          tileOf(rows, 1), state[2], state[0],
-                                          state[1]);
+    auto norm = tile::NormalizeOp::create(
+        b, loc, tileOf(rows, kernel.getValueWidth()), tileOf(rows, 1), state[2],
+        state[0], state[1]);
     Value out = norm.getOut();
     if (!kernel.getCombine())
       tile::StorePartialOp::create(b, loc, out, norm.getLse());
@@ -121,13 +136,22 @@ void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
   KernelBuilder k(b, attend.getLoc(), kernel);
   int64_t tokens = k.strategy.kvTile();
   Type element = k.cache.getElement();
-  Value q = tile::QueryOp::create(b, k.loc,
-                                  k.tileOf(k.rows, k.cache.getK(), element));
+  int64_t keyWidth = kernel.getKeyWidth(), width = kernel.getValueWidth();
+  Value q =
+      tile::QueryOp::create(b, k.loc, k.tileOf(k.rows, keyWidth, element));
+  Value upKey, upValue;
+  if (std::optional<tile::UpAttr> up = kernel.getUp()) {
+    upKey =
+        k.weight(tile::UpPart::Key, up->getNope(), attend.getUpTransposed());
+    upValue = k.weight(tile::UpPart::Value, up->getV(), /*transposed=*/false);
+  }
   auto [stream, body] =
       k.startStream<tile::StreamOp>(k.tileOf(tokens, k.cache.getK(), element),
                                     k.tileOf(tokens, k.cache.getV(), element));
+  Value key = k.decompress(body->getArgument(0), upKey, keyWidth);
+  Value value = k.decompress(body->getArgument(1), upValue, width);
   tile::TileType scores = k.tileOf(k.rows, tokens);
-  Value dot = tile::DotOp::create(b, k.loc, scores, q, body->getArgument(0));
+  Value dot = tile::DotOp::create(b, k.loc, scores, q, key);
   auto score = tile::ScoreOp::create(b, k.loc, scores, dot, attend.getScale(),
                                      kernel.getSoftcap(), kernel.getCausal(),
                                      kernel.getWindow(), /*no_mask=*/false);
@@ -141,8 +165,8 @@ void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
   }
   tile::OnlineSoftmaxOp step = k.softmaxStep(score, body);
   Value acc = tile::DotAccOp::create(b, k.loc, body->getArgument(4).getType(),
-                                     step.getP(), body->getArgument(1),
-                                     body->getArgument(4), step.getAlpha());
+                                     step.getP(), value, body->getArgument(4),
+                                     step.getAlpha());
   tile::YieldOp::create(b, k.loc,
                         ValueRange{step.getMNext(), step.getLNext(), acc});
   b.setInsertionPointAfter(stream);
@@ -153,7 +177,7 @@ void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
 /// is its log-sum-exp and its value its output.
 void buildCombine(OpBuilder &b, tile::KernelOp kernel, Location loc) {
   KernelBuilder k(b, loc, kernel);
-  tile::TileType out = k.tileOf(k.rows, k.cache.getV());
+  tile::TileType out = k.tileOf(k.rows, kernel.getValueWidth());
   auto [partials, body] =
       k.startStream<tile::PartialsOp>(out, k.tileOf(k.rows, 1));
   auto score = tile::ScoreOp::create(
@@ -254,9 +278,11 @@ struct ConvertAttnToTilePass
                            int64_t qLen, tile::CacheAttr cache,
                            Strategy strategy, bool combine) {
     OpBuilder b = OpBuilder::atBlockEnd(getOperation().getBody());
-    return tile::KernelOp::create(b, loc, name, group, qLen, cache,
-                                  strategy.cpu, strategy.gpu, combine,
-                                  APFloat(1.0f), APFloat(0.0f));
+    return tile::KernelOp::create(
+        b, loc, name, group, qLen, cache, strategy.cpu, strategy.gpu, combine,
+        APFloat(1.0f), APFloat(0.0f), /*window=*/0, /*causal=*/false,
+        /*sinks=*/false, /*score_mod=*/false, /*wide_output=*/false,
+        /*up=*/tile::UpAttr(), /*up_schedule=*/tile::ProjectionScheduleAttr());
   }
 
   /// Brings what a score region takes from outside into it: constants, which
@@ -282,7 +308,10 @@ struct ConvertAttnToTilePass
       return failure();
     // What a projection reads next is not rounded in between.
     bool wide = attend.getForm() == Form::Absorbed;
-    if (attend.hasUpProjections()) {
+    bool fused = attend.getForm() == Form::FusedDecompress;
+    if (fused && failed(checkFused(attend)))
+      return failure();
+    if (attend.hasUpProjections() && !fused) {
       FailureOr<AttendOp> core = separateProjections(attend, name, symbols);
       if (failed(core))
         return failure();
@@ -305,10 +334,22 @@ struct ConvertAttnToTilePass
         static_cast<tile::CacheLayout>(cache.getLayout()), cache.isLatent());
     OpBuilder b(attend.getContext());
     for (bool combine : {false, true}) {
+      int64_t group = attend.getHeads().getGroup();
+      if (fused && combine) { // Partial states are of the query heads.
+        facts = decompressedCache(attend);
+        group = 1;
+      }
       tile::KernelOp kernel = addKernel(
           attend.getLoc(), combine ? (name + "_combine").str() : name.str(),
-          attend.getHeads().getGroup(), query.getDimSize(1), facts, strategy,
-          combine);
+          group, query.getDimSize(1), facts, strategy, combine);
+      if (fused && !combine) {
+        LatentAttr dims = *attend.getLatent();
+        kernel.setUpAttr(
+            tile::UpAttr::get(b.getContext(), dims.getNope(), dims.getV()));
+        kernel.setUpScheduleAttr(
+            attend->getAttrOfType<tile::ProjectionScheduleAttr>(
+                tile::ProjectionScheduleAttr::name));
+      }
       kernel.setScaleAttr(attend.getScaleAttr());
       if (attend.getSoftcap())
         kernel.setSoftcapAttr(attend.getSoftcapAttr());
@@ -327,6 +368,15 @@ struct ConvertAttnToTilePass
       symbols.insert(kernel);
     }
     return success();
+  }
+
+  /// What the CPU's cache of K and V of every query head would be.
+  static tile::CacheAttr decompressedCache(AttendOp attend) {
+    LatentAttr dims = *attend.getLatent();
+    return tile::CacheAttr::get(attend.getContext(), attend.getHeads().getQ(),
+                                dims.getNope() + dims.getRope(), dims.getV(),
+                                attend.getCacheType().getElementType(),
+                                tile::CacheLayout::Row, false);
   }
 
   LogicalResult convertMerge(MergeOp merge, StringRef name,

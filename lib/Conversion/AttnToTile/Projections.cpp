@@ -140,6 +140,14 @@ FailureOr<AttendOp> Separator::materialized() {
               HeadsAttr::get(b.getContext(), heads, heads), LatentAttr());
 }
 
+LogicalResult attn::checkFused(AttendOp attend) {
+  if (!attend->hasAttr(tile::ProjectionScheduleAttr::name))
+    return attend.emitOpError("has no ")
+           << tile::ProjectionScheduleAttr::name
+           << "; run attn-select-cpu-schedule first";
+  return success();
+}
+
 FailureOr<AttendOp> attn::separateProjections(AttendOp attend, StringRef name,
                                               SymbolTable &symbols) {
   if (!attend.getForm())
@@ -147,15 +155,6 @@ FailureOr<AttendOp> attn::separateProjections(AttendOp attend, StringRef name,
   if (!attend.getCacheType())
     return attend.emitOpError("reads key tensors; kernels read caches");
   Separator separator(attend, name, symbols);
-  switch (*attend.getForm()) {
-  case Form::Absorbed:
-    return separator.absorbed();
-  case Form::Materialized:
-    return separator.materialized();
-  case Form::FusedDecompress:
-    break;
-  }
-  return attend.emitOpError("has no kernel in the form ")
-         << stringifyForm(*attend.getForm())
-         << "; absorbed and materialized have";
+  return attend.getForm() == Form::Absorbed ? separator.absorbed()
+                                            : separator.materialized();
 }

@@ -44,27 +44,6 @@ int64_t attn::cpu::amxQueryBytes(Kernel &k) {
   return segment.count * queryBlockBytes(k, segment.height);
 }
 
-/// `rounds` perfect unshuffles of a list of vectors taken as one sequence of
-/// 32-bit words: each brings the even words before the odd ones, that is,
-/// rotates the bits of a word's index by one. As many rounds as the row index
-/// has bits turn rows of words into columns.
-static SmallVector<Value> unshuffle(Emitter &e, SmallVector<Value> vectors,
-                                    int64_t rounds) {
-  SmallVector<int64_t> even, odd;
-  for (int64_t lane = 0; lane < 16; ++lane) {
-    even.push_back(2 * lane);
-    odd.push_back(2 * lane + 1);
-  }
-  for (; rounds > 0 && vectors.size() > 1; --rounds) {
-    SmallVector<Value> next;
-    for (const auto &mask : {even, odd})
-      for (size_t i = 0; i < vectors.size(); i += 2)
-        next.push_back(e.shuffle(vectors[i], vectors[i + 1], mask));
-    vectors = std::move(next);
-  }
-  return vectors;
-}
-
 /// Packs each block of rows as [step][16 pairs][height] 32-bit pairs of dims,
 /// 16 pairs of all its rows at a time; rows that are padding are zeros.
 void attn::cpu::amxPackQuery(Kernel &k, Value packed) {
@@ -96,7 +75,7 @@ void attn::cpu::amxPackQuery(Kernel &k, Value packed) {
         vectors.push_back(e.select(isReal, x, e.zeros(words)));
       }
       Value at = e.ptr(target, e.mul(step, 16 * height * 4));
-      for (auto [i, x] : llvm::enumerate(unshuffle(e, vectors, 4)))
+      for (auto [i, x] : llvm::enumerate(e.unshuffle(vectors, 4)))
         e.store(x, e.ptr(at, i * 64), 4);
     };
     int64_t whole = k.kDim() / kStep;
@@ -199,7 +178,7 @@ static void transposeWeights(Kernel &k, const Buffer &p, Value rows) {
       for (int64_t i = 0; i < height; ++i)
         level.push_back(e.load(
             e.ptr(source, e.add(e.mul(pair, height * 4), i * 64)), words, 4));
-      level = unshuffle(e, level, llvm::Log2_64(height));
+      level = e.unshuffle(level, llvm::Log2_64(height));
       for (int64_t row = 0; row < height; ++row)
         e.store(level[row],
                 e.ptr(target, e.add(e.mul(pair, 4), row * tokens * 2)), 4);

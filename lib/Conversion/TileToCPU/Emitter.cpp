@@ -206,6 +206,23 @@ Value Emitter::sumLanes(ArrayRef<Value> xs) {
   return level[0];
 }
 
+SmallVector<Value> Emitter::unshuffle(SmallVector<Value> vectors,
+                                      int64_t rounds) {
+  SmallVector<int64_t> even, odd;
+  for (int64_t lane = 0; lane < 16; ++lane) {
+    even.push_back(2 * lane);
+    odd.push_back(2 * lane + 1);
+  }
+  for (; rounds > 0 && vectors.size() > 1; --rounds) {
+    SmallVector<Value> next;
+    for (const auto &mask : {even, odd})
+      for (size_t i = 0; i < vectors.size(); i += 2)
+        next.push_back(shuffle(vectors[i], vectors[i + 1], mask));
+    vectors = std::move(next);
+  }
+  return vectors;
+}
+
 Value Emitter::replicate(Value x, int64_t lanes) {
   int64_t count = cast<VectorType>(x.getType()).getNumElements();
   if (count == lanes)

@@ -90,6 +90,12 @@ public:
   /// Sums over the lanes of as many vectors as a vector has lanes, in one
   /// vector: lane i holds the sum of `xs[i]`.
   Value sumLanes(ArrayRef<Value> xs);
+  /// `rounds` perfect unshuffles of a list of vectors taken as one sequence of
+  /// 32-bit words: each brings the even words before the odd ones, that is,
+  /// rotates the bits of a word's index by one. As many rounds as the row index
+  /// has bits turn rows of words into columns.
+  llvm::SmallVector<Value> unshuffle(llvm::SmallVector<Value> vectors,
+                                     int64_t rounds);
   /// Repeats the first `count` lanes of a vector of `count` lanes to `lanes`.
   Value replicate(Value x, int64_t lanes);
 

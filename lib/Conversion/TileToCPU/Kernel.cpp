@@ -13,13 +13,18 @@
 //
 // Tokens are outermost so that a page is streamed once, whatever its layout;
 // the state of each head (maximum, sum, accumulator) stays in scratch.
+//
+// A kernel that decompresses has heads outermost: a head's matrices stay near
+// while all tokens pass, and one state is kept.
 
 #include "Kernel.h"
+#include "Decompress.h"
 #include "attn/Conversion/TileToCPU/TileToCPU.h"
 #include "attn_kernel_abi.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <cstddef>
+#include <optional>
 #include <tuple>
 
 using namespace mlir;
@@ -60,8 +65,15 @@ public:
 
 private:
   LogicalResult check();
+  LogicalResult checkDecompression();
   void loadItem();
   LogicalResult emitBody();
+  LogicalResult emitLoops(Operation *stream);
+  LogicalResult emitStep(Operation *stream);
+  LogicalResult emitTiles(Operation *stream, TileReader &reader);
+  LogicalResult emitPartials(Operation *stream);
+  LogicalResult finishHead(Operation *stream);
+  LogicalResult forEachHead(function_ref<LogicalResult()> body);
   LogicalResult emitOp(Operation &inner);
   LogicalResult emitMapOp(tile::MapOp map);
   void emitSink(tile::SinkOp sink);
@@ -92,15 +104,20 @@ private:
     SmallVector<Buffer> state;
     for (auto [type, offset] :
          llvm::zip(stream->getResultTypes(), stateOffsets)) {
-      Value at =
-          k.e.ptr(k.scratchAt(offset), k.e.mul(k.head, stateBytes(type)));
+      Value at = k.e.ptr(k.scratchAt(offset), perHead(stateBytes(type)));
       state.push_back(
           {at, orderOf(type), cast<tile::TileType>(type).getCols()});
     }
     return state;
   }
   Value packedQuery() {
-    return k.e.ptr(k.scratchAt(queryOffset), k.e.mul(k.head, queryStride));
+    return k.e.ptr(k.scratchAt(queryOffset), perHead(queryStride));
+  }
+  /// Heads whose query and state are kept at a time.
+  int64_t keptHeads() { return k.decompresses() ? 1 : k.heads(); }
+  /// Where the current head's share of something kept starts.
+  Value perHead(int64_t bytes) {
+    return k.decompresses() ? k.e.i64(0) : k.e.mul(k.head, bytes);
   }
 
   OpBuilder builder;
@@ -108,6 +125,7 @@ private:
   Kernel k;
   DenseMap<Value, Buffer> buffers;
   DenseMap<Value, View> views;
+  std::optional<Decompression> decompression;
   SmallVector<int64_t> stateOffsets;
   int64_t queryOffset = 0, queryStride = 0, coordOffset = 0, packOffset = 0;
 };
@@ -118,11 +136,28 @@ LogicalResult KernelLowering::check() {
   if (k.kDim() % 16 || k.vDim() % 16)
     return op.emitOpError("widths of K and V must be multiples of 16, got ")
            << k.kDim() << " and " << k.vDim();
+  if (k.decompresses() && failed(checkDecompression()))
+    return failure();
   if (!op.getCombine() && k.engine() != tile::Engine::Fma && k.kDim() < 32)
     return op.emitOpError("K must be at least 32 wide for this engine");
   if (k.engine() != tile::Engine::Fma && !k.element().isBF16())
     return op.emitOpError("engine ")
            << tile::stringifyEngine(k.engine()) << " multiplies bf16 only";
+  return success();
+}
+
+LogicalResult KernelLowering::checkDecompression() {
+  tile::ProjectionScheduleAttr schedule = op.getUpScheduleAttr();
+  if (!schedule)
+    return op.emitOpError("decompresses, but has no up_schedule");
+  int64_t rank = k.cache.getV(), nope = op.getUp()->getNope();
+  if (rank % 16 || k.cache.getK() % 16 || nope % 16)
+    return op.emitOpError("widths of latent rows must be multiples of 16");
+  if (schedule.getEngine() == tile::Engine::Amx &&
+      (!k.element().isBF16() || rank % 32 || nope % 32 || k.vDim() % 32 ||
+       k.kvTile() % kTileRows))
+    return op.emitOpError("decompresses on engine amx, which takes bf16, and "
+                          "tiles, ranks and widths that are multiples of 32");
   return success();
 }
 
@@ -152,6 +187,8 @@ void KernelLowering::loadItem() {
 /// Packs the query and sets the state of the current head.
 void KernelLowering::startHead(Operation *stream) {
   Emitter &e = k.e;
+  if (decompression)
+    decompression->startHead();
   if (!op.getCombine()) {
     if (isAmx())
       amxPackQuery(k, packedQuery());
@@ -230,8 +267,8 @@ void KernelLowering::loadPartial(Buffer &out, const Buffer &lse) {
                            k.scratch.getType());
   Value lseBase = e.loadField(k.args, offsetof(attn_kernel_args, partial_lse),
                               k.scratch.getType());
-  int64_t heads = k.cache.getHeads() * k.group();
-  bool together = k.qLen() == 1 || k.cache.getHeads() == 1;
+  int64_t heads = k.heads() * k.group();
+  bool together = k.qLen() == 1 || k.heads() == 1;
   if (together) {
     Value first =
         e.add(e.mul(k.slot, k.qLen() * heads), e.mul(k.head, k.group()));
@@ -280,8 +317,13 @@ void KernelLowering::emitYield(tile::YieldOp yield, ArrayRef<Buffer> state) {
 }
 
 LogicalResult KernelLowering::emitOp(Operation &inner) {
-  if (isa<tile::ConstantOp, tile::QueryOp>(inner))
+  if (isa<tile::ConstantOp, tile::QueryOp, tile::WeightOp>(inner))
     return success();
+  if (auto decompress = dyn_cast<tile::DecompressOp>(inner)) {
+    View rows = views.lookup(decompress.getRows());
+    views[decompress] = decompression->run(decompress, rows);
+    return success();
+  }
   if (auto map = dyn_cast<tile::MapOp>(inner))
     return isStored(map) ? success() : emitMapOp(map);
   if (auto dot = dyn_cast<tile::DotOp>(inner)) {
@@ -325,7 +367,6 @@ LogicalResult KernelLowering::emitOp(Operation &inner) {
 }
 
 LogicalResult KernelLowering::emitBody() {
-  Emitter &e = k.e;
   Operation *stream = nullptr;
   for (Operation &inner : op.getBody().front())
     if (isa<tile::StreamOp, tile::PartialsOp>(inner)) {
@@ -339,90 +380,119 @@ LogicalResult KernelLowering::emitBody() {
     if (!init.getDefiningOp<tile::ConstantOp>())
       return stream->emitOpError("starts from something else than constants");
 
-  int64_t heads = k.cache.getHeads();
   if (!op.getCombine()) {
     queryStride = llvm::alignTo(queryBytes(), 64);
-    queryOffset = k.reserve(heads * queryStride);
+    queryOffset = k.reserve(keptHeads() * queryStride);
     if (isAmx())
       packOffset = k.reserve(amxDotAccScratch(k));
   }
   for (Type type : stream->getResultTypes())
-    stateOffsets.push_back(k.reserve(heads * stateBytes(type)));
+    stateOffsets.push_back(k.reserve(keptHeads() * stateBytes(type)));
   coordOffset = k.reserve(2 * k.blocks.padded * 4);
   // A merge of one row should not write the coordinates of all.
   if (op.walk([](tile::CoordOp) {
           return WalkResult::interrupt();
         }).wasInterrupted())
     emitRowCoords(k, k.scratchAt(coordOffset));
+  if (k.decompresses())
+    decompression.emplace(k);
+  return emitLoops(stream);
+}
 
-  auto forEachHead = [&](function_ref<LogicalResult()> body) {
-    LogicalResult result = success();
-    e.loop(k.headBegin, k.headEnd, 1, [&](Value head) {
-      k.head = head;
-      result = body();
-    });
-    return result;
-  };
-  (void)forEachHead([&] {
+LogicalResult KernelLowering::forEachHead(function_ref<LogicalResult()> body) {
+  LogicalResult result = success();
+  k.e.loop(k.headBegin, k.headEnd, 1, [&](Value head) {
+    k.head = head;
+    result = body();
+  });
+  return result;
+}
+
+LogicalResult KernelLowering::emitLoops(Operation *stream) {
+  auto start = [&] {
     startHead(stream);
     return success();
-  });
-
-  Block &body = stream->getRegion(0).front();
-  auto step = [&]() {
-    SmallVector<Buffer> state = headState(stream);
-    for (auto [arg, buffer] :
-         llvm::zip(body.getArguments().drop_front(2), state))
-      buffers[arg] = buffer;
-    for (Operation &inner : body.without_terminator())
-      if (failed(emitOp(inner)))
-        return failure();
-    emitYield(cast<tile::YieldOp>(body.getTerminator()), state);
-    return success();
   };
-  LogicalResult result = success();
+  auto finish = [&] { return finishHead(stream); };
   if (op.getCombine()) {
-    Type i64 = e.b.getI64Type();
-    auto field = [&](int64_t offset) {
-      return e.loadField(k.item, offset, i64);
-    };
-    Value begin = field(offsetof(attn_combine_item, slot_begin));
-    Value count = field(offsetof(attn_combine_item, slot_count));
-    Value stride = field(offsetof(attn_combine_item, slot_stride));
-    Buffer out = fresh(body.getArgument(0).getType(), Order::RowMajor);
-    Buffer lse = fresh(body.getArgument(1).getType(), Order::RowVector);
-    buffers[body.getArgument(1)] = lse;
-    e.loop(e.i64(0), count, 1, [&](Value i) {
-      k.slot = e.add(begin, e.mul(i, stride));
-      result = forEachHead([&]() {
-        loadPartial(out, lse);
-        buffers[body.getArgument(0)] = out;
-        return step();
-      });
-    });
-  } else {
+    (void)forEachHead(start);
+    return failed(emitPartials(stream)) ? failure() : forEachHead(finish);
+  }
+  if (k.decompresses()) {
     TileReader reader(k);
-    e.loop(k.tokenBegin, k.tokenEnd, k.kvTile(), [&](Value tileStart) {
-      k.tileStart = tileStart;
-      reader.startTile();
-      result = forEachHead([&]() {
-        std::tie(views[body.getArgument(0)], views[body.getArgument(1)]) =
-            reader.views();
-        return step();
-      });
+    return forEachHead([&] {
+      startHead(stream);
+      return failed(emitTiles(stream, reader)) ? failure() : finish();
     });
   }
-  if (failed(result))
-    return failure();
-  return forEachHead([&]() {
-    for (auto [value, buffer] :
-         llvm::zip(stream->getResults(), headState(stream)))
-      buffers[value] = buffer;
-    for (Operation &inner : op.getBody().front())
-      if (&inner != stream && failed(emitOp(inner)))
-        return failure();
-    return success();
+  (void)forEachHead(start);
+  TileReader reader(k);
+  return failed(emitTiles(stream, reader)) ? failure() : forEachHead(finish);
+}
+
+/// The body of the stream, for the current head.
+LogicalResult KernelLowering::emitStep(Operation *stream) {
+  Block &body = stream->getRegion(0).front();
+  SmallVector<Buffer> state = headState(stream);
+  for (auto [arg, buffer] : llvm::zip(body.getArguments().drop_front(2), state))
+    buffers[arg] = buffer;
+  for (Operation &inner : body.without_terminator())
+    if (failed(emitOp(inner)))
+      return failure();
+  emitYield(cast<tile::YieldOp>(body.getTerminator()), state);
+  return success();
+}
+
+/// Walks the tiles of tokens, of each for all heads or the current one.
+LogicalResult KernelLowering::emitTiles(Operation *stream, TileReader &reader) {
+  Block &body = stream->getRegion(0).front();
+  LogicalResult result = success();
+  auto step = [&] {
+    std::tie(views[body.getArgument(0)], views[body.getArgument(1)]) =
+        reader.views();
+    return emitStep(stream);
+  };
+  k.e.loop(k.tokenBegin, k.tokenEnd, k.kvTile(), [&](Value tileStart) {
+    k.tileStart = tileStart;
+    reader.startTile();
+    result = k.decompresses() ? step() : forEachHead(step);
   });
+  return result;
+}
+
+LogicalResult KernelLowering::emitPartials(Operation *stream) {
+  Emitter &e = k.e;
+  Block &body = stream->getRegion(0).front();
+  auto field = [&](int64_t offset) {
+    return e.loadField(k.item, offset, e.b.getI64Type());
+  };
+  Value begin = field(offsetof(attn_combine_item, slot_begin));
+  Value count = field(offsetof(attn_combine_item, slot_count));
+  Value stride = field(offsetof(attn_combine_item, slot_stride));
+  Buffer out = fresh(body.getArgument(0).getType(), Order::RowMajor);
+  Buffer lse = fresh(body.getArgument(1).getType(), Order::RowVector);
+  buffers[body.getArgument(1)] = lse;
+  LogicalResult result = success();
+  e.loop(e.i64(0), count, 1, [&](Value i) {
+    k.slot = e.add(begin, e.mul(i, stride));
+    result = forEachHead([&]() {
+      loadPartial(out, lse);
+      buffers[body.getArgument(0)] = out;
+      return emitStep(stream);
+    });
+  });
+  return result;
+}
+
+/// Normalises the current head's state and stores it.
+LogicalResult KernelLowering::finishHead(Operation *stream) {
+  for (auto [value, buffer] :
+       llvm::zip(stream->getResults(), headState(stream)))
+    buffers[value] = buffer;
+  for (Operation &inner : op.getBody().front())
+    if (&inner != stream && failed(emitOp(inner)))
+      return failure();
+  return success();
 }
 
 /// What the kernel table needs, as a dictionary on the function.
@@ -437,16 +507,20 @@ void KernelLowering::attachFacts(func::FuncOp func) {
   set(list, "combine", op.getCombine());
   set(list, "dtype", dtypeOf(k.element()));
   set(list, "flags", flagsOf(op));
-  set(list, "k_dim", k.kDim());
+  set(list, "k_dim", k.cache.getK());
   set(list, "kv_heads", k.cache.getHeads());
   set(list, "kv_tile", k.kvTile());
   set(list, "layout", own ? ATTN_LAYOUT_OWN : ATTN_LAYOUT_ROW);
   // Tiles of rows may span pages, tiles of interleaved V may not.
   set(list, "page_multiple", k.pairsValues() ? k.kvTile() : 1);
-  set(list, "q_heads", k.cache.getHeads() * k.group());
+  if (std::optional<tile::UpAttr> up = op.getUp()) {
+    set(list, "nope", up->getNope());
+    set(list, "v", up->getV());
+  }
+  set(list, "q_heads", k.heads() * k.group());
   set(list, "q_len", k.qLen());
   set(list, "scratch_bytes", k.scratchBytes);
-  set(list, "v_dim", k.vDim());
+  set(list, "v_dim", k.cache.getV());
   set(list, "window", op.getWindow());
   list.push_back(b.getNamedAttr("scale", op.getScaleAttr()));
   list.push_back(b.getNamedAttr("softcap", op.getSoftcapAttr()));
@@ -456,11 +530,13 @@ void KernelLowering::attachFacts(func::FuncOp func) {
 LogicalResult KernelLowering::run() {
   if (failed(check()))
     return failure();
+  // Tiles of one shape: decompression leaves no register for others.
+  int64_t leastHeight = k.decompresses() ? 16 : 1;
   k.blocks = k.engine() == tile::Engine::Fma
                  // Blocks of 4 rows x 2 tokens load least where there are 16
                  // registers; with 32, 16 rows convert each key once.
                  ? blockRowsFma(op.getRows(), k.lanes() == 8 ? 4 : 16)
-                 : blockRowsUniform(op.getRows());
+                 : blockRowsUniform(op.getRows(), leastHeight);
   Type pointer = LLVM::LLVMPointerType::get(op.getContext());
   auto func = func::FuncOp::create(
       builder, op.getLoc(), op.getSymName(),

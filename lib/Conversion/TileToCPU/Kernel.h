@@ -66,12 +66,14 @@ private:
 struct Kernel {
   Kernel(mlir::OpBuilder &builder, tile::KernelOp op, bool bf16Convert)
       : e(builder, op.getLoc(), bf16Convert), op(op), cache(op.getCache()),
-        schedule(op.getScheduleAttr()) {}
+        schedule(op.getScheduleAttr()), keyWidth(op.getKeyWidth()),
+        valueWidth(op.getValueWidth()) {}
 
   Emitter e;
   tile::KernelOp op;
   tile::CacheAttr cache;
   tile::ScheduleAttr schedule;
+  int64_t keyWidth, valueWidth;
   RowBlocks blocks;
 
   // Run-time values.
@@ -79,15 +81,27 @@ struct Kernel {
   Value batch, seqLen, tokenBegin, tokenEnd, headBegin, headEnd;
   /// Rows that are finished: all, or the part that a merge is asked for.
   Value rowBegin, rowEnd;
-  Value slot;      ///< of the partial state; negative: none
-  Value head;      ///< KV head of the current step
+  Value slot; ///< of the partial state; negative: none
+  /// Head of the current step: a KV head, or, of a kernel that decompresses, a
+  /// query head, which then has a K of its own.
+  Value head;
   Value tileStart; ///< first token of the current tile
 
   int64_t lanes() const { return schedule.getVector(); }
-  int64_t group() { return op.getGroup(); }
+  bool decompresses() { return op.getUp().has_value(); }
+  /// Heads that have a K of their own, and query heads that share it.
+  int64_t heads() {
+    return cache.getHeads() * (decompresses() ? op.getGroup() : 1);
+  }
+  int64_t group() { return decompresses() ? 1 : op.getGroup(); }
   int64_t qLen() { return op.getQLen(); }
-  int64_t kDim() const { return cache.getK(); }
-  int64_t vDim() const { return cache.getV(); }
+  /// Widths of the keys and values that queries meet.
+  int64_t kDim() const { return keyWidth; }
+  int64_t vDim() const { return valueWidth; }
+  /// The cache's head that the current one reads.
+  Value cacheHead() {
+    return decompresses() ? e.divU(head, e.i64(op.getGroup())) : head;
+  }
   int64_t kvTile() const { return schedule.getKvTile(); }
   Type element() const { return cache.getElement(); }
   tile::Engine engine() const { return schedule.getEngine(); }

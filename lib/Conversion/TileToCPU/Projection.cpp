@@ -15,20 +15,19 @@
 
 #include "Emitter.h"
 #include "Kernel.h"
+#include "Product.h"
 #include "attn/Conversion/TileToCPU/TileToCPU.h"
 #include "attn_kernel_abi.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <cstddef>
+#include <optional>
 
 using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
 namespace {
-
-/// Streams of a head's weights, and rows and columns of one block of AMX tiles.
-constexpr int64_t kStreams = 4, kTileRows = 32, kTileColumns = 32;
 
 class ProjectionLowering {
 public:
@@ -38,28 +37,15 @@ public:
   LogicalResult run();
 
 private:
-  /// One side of the product for the current head: row r starts at
-  /// `base + r * stride` bytes.
-  struct Rows {
-    Value base, stride;
-    Value at(Emitter &e, Value row) const {
-      return e.ptr(base, e.mul(row, stride));
-    }
-  };
-
   LogicalResult findCombine();
   void startMerges();
   void emitHead(Value head);
   void multiplyFew(const Rows &in, const Rows &out, Value weight, Value rows);
   void multiplyBlock(const Rows &in, const Rows &out, Value weight, Value first,
                      int64_t height);
-  void multiplyTiles(const Rows &in, const Rows &out, Value weight, Value rows);
+  void multiplyMany(const Rows &in, const Rows &out, Value weight, Value rows);
   void stageRow(const Rows &in, Value row, Value to);
   void packRows(const Rows &in, Value first, Value rows, const Rows &panel);
-  void packStrip(Value weight, Value column, Value strip);
-  void tileBlock(const Rows &in, Value strip, const Rows &out, Value column,
-                 Value valid);
-  void storeRow(Value low, Value high, Value at);
   void attachFacts(func::FuncOp func, int64_t scratchBytes);
 
   Value field(Value structure, int64_t offset) {
@@ -72,9 +58,7 @@ private:
   int64_t n() { return op.getN(); }
   int64_t es() { return Emitter::bytes(op.getElement()); }
   bool wide() { return op.getWideInput() && !op.getElement().isF32(); }
-  /// Numbers of 16 bits that an element of the input is the sum of.
-  int64_t parts() { return wide() ? 2 : 1; }
-  Type inElement() { return wide() ? e.f32() : op.getElement(); }
+  Type inElement() { return product->inElement(); }
   int64_t inBytes() { return Emitter::bytes(inElement()); }
   int64_t lanes() { return schedule.getVector(); }
   int64_t combineFact(StringRef name) {
@@ -82,8 +66,6 @@ private:
     return cast<IntegerAttr>(facts.get(name)).getInt();
   }
   bool isAmx() { return schedule.getEngine() == tile::Engine::Amx; }
-  /// bf16 is taken apart into even and odd columns as it is loaded.
-  bool split() { return op.getElement().isBF16() && n() % (2 * lanes()) == 0; }
   int64_t reserve(int64_t bytes) {
     int64_t offset = scratchBytes;
     scratchBytes += llvm::alignTo(bytes, 64);
@@ -94,15 +76,15 @@ private:
   tile::ProjectionOp op;
   Emitter e;
   tile::ProjectionScheduleAttr schedule;
+  std::optional<Product> product;
   Value args, item, scratch;
   /// Of the current head; the first request and token of the item.
   Value head, batch, tokenBegin;
   /// What merges partial states; null: the input is read as it is.
   func::FuncOp combine;
   int64_t scratchBytes = 0;
-  /// Offsets of scratch: f32 rows of input and of sums; rows for tiles, a strip
-  /// of weights, and tiles of sums.
-  int64_t inputs = 0, sums = 0, panels = 0, strip = 0, tileSums = 0;
+  /// Offsets of scratch: rows for tiles, a strip of weights.
+  int64_t panels = 0, strip = 0;
   /// What the combine kernel is given, and its own scratch.
   int64_t combineArgs = 0, combineItem = 0, combineScratch = 0;
 };
@@ -210,158 +192,22 @@ void ProjectionLowering::multiplyFew(const Rows &in, const Rows &out,
            [&] { multiplyBlock(in, out, weight, e.sub(rows, e.i64(1)), 1); });
 }
 
-/// `low` and `high` are f32 vectors of neighbouring columns.
-void ProjectionLowering::storeRow(Value low, Value high, Value at) {
-  int64_t count = cast<VectorType>(low.getType()).getNumElements();
-  e.store(e.roundTo(low, op.getElement()), at, es());
-  e.store(e.roundTo(high, op.getElement()), e.ptr(at, count * es()), es());
-}
-
-/// Rows `first` and on. A head's weights are walked as four streams side by
-/// side, each in memory's order, which memory serves faster than one; the sums
-/// stay in L1 and are loaded and stored once for the four.
 void ProjectionLowering::multiplyBlock(const Rows &in, const Rows &out,
                                        Value weight, Value first,
                                        int64_t height) {
-  VectorType type = e.vec(lanes());
-  int64_t vectors = split() ? 2 : 1, columns = vectors * lanes();
-  int64_t streamRows = k() / kStreams;
-  Value input = e.ptr(scratch, inputs), sum = e.ptr(scratch, sums);
   e.loop(height, 1, [&](Value row) {
-    stageRow(in, e.add(first, row), e.ptr(input, e.mul(row, k() * 4)));
+    stageRow(in, e.add(first, row),
+             e.ptr(product->staged(), e.mul(row, k() * 4)));
   });
-  e.loop(height * n(), lanes(),
-         [&](Value i) { e.store(e.zeros(type), e.ptr(sum, e.mul(i, 4)), 4); });
-
-  auto sumAt = [&](Value column, int64_t row, int64_t vector) {
-    return e.ptr(sum, e.mul(e.add(column, row * n() + vector * lanes()), 4));
-  };
-  e.loop(streamRows, 1, [&](Value i) {
-    SmallVector<Value> xs; // [stream][row]
-    for (int64_t stream = 0; stream < kStreams; ++stream)
-      for (int64_t row = 0; row < height; ++row)
-        xs.push_back(e.broadcastLoad(
-            e.ptr(input, e.mul(e.add(i, row * k() + stream * streamRows), 4)),
-            type));
-    Value start = e.ptr(weight, e.mul(i, n() * es()));
-    e.loop(n(), columns, [&](Value column) {
-      Value here = e.ptr(start, e.mul(column, es()));
-      SmallVector<Value> acc; // [row][vector]
-      for (int64_t row = 0; row < height; ++row)
-        for (int64_t v = 0; v < vectors; ++v)
-          acc.push_back(e.load(sumAt(column, row, v), type, 4));
-      for (int64_t stream = 0; stream < kStreams; ++stream) {
-        Value at = e.ptr(here, stream * streamRows * n() * es());
-        if (schedule.getPrefetch())
-          e.prefetch(e.ptr(at, schedule.getPrefetch()));
-        SmallVector<Value, 2> weights;
-        if (split()) {
-          auto [even, odd] = e.loadSplitBF16(at, lanes());
-          weights = {even, odd};
-        } else {
-          weights = {e.loadAsF32(at, lanes(), op.getElement())};
-        }
-        for (int64_t row = 0; row < height; ++row)
-          for (int64_t v = 0; v < vectors; ++v) {
-            Value &slot = acc[row * vectors + v];
-            slot = e.fma(weights[v], xs[stream * height + row], slot);
-          }
-      }
-      for (int64_t row = 0; row < height; ++row)
-        for (int64_t v = 0; v < vectors; ++v)
-          e.store(acc[row * vectors + v], sumAt(column, row, v), 4);
-    });
-  });
-
-  SmallVector<int64_t> lowMask, highMask;
-  for (int64_t lane = 0; lane < lanes(); ++lane) {
-    lowMask.push_back(lane / 2 + (lane % 2) * lanes());
-    highMask.push_back(lowMask.back() + lanes() / 2);
-  }
-  for (int64_t row = 0; row < height; ++row) {
-    Value target = out.at(e, e.add(first, row));
-    e.loop(n(), lanes() * (split() ? 2 : 1), [&](Value column) {
-      Value at = e.ptr(target, e.mul(column, es()));
-      Value x = e.load(sumAt(column, row, 0), type, 4);
-      if (!split()) {
-        e.store(e.roundTo(x, op.getElement()), at, es());
-        return;
-      }
-      Value y = e.load(sumAt(column, row, 1), type, 4);
-      storeRow(e.shuffle(x, y, lowMask), e.shuffle(x, y, highMask), at);
-    });
-  }
+  SmallVector<Value> targets;
+  for (int64_t row = 0; row < height; ++row)
+    targets.push_back(out.at(e, e.add(first, row)));
+  product->multiplyStaged(weight, height, targets);
 }
 
 //===----------------------------------------------------------------------===//
 // Many rows
 //===----------------------------------------------------------------------===//
-
-/// Interleaves 32 columns of the weights in pairs of rows, within 128-bit
-/// lanes: two panels of B tiles, [half][k/2][16][2].
-void ProjectionLowering::packStrip(Value weight, Value column, Value strip) {
-  VectorType type = e.vec(kTileColumns, e.bf16());
-  SmallVector<int64_t> masks[2];
-  for (int64_t half : {0, 1})
-    for (int64_t i = 0; i < 16; ++i) {
-      int64_t source = i / 4 * 8 + half * 4 + i % 4;
-      masks[half].append({source, kTileColumns + source});
-    }
-  e.loop(k(), 2, [&](Value i) {
-    Value at = e.ptr(weight, e.mul(e.add(e.mul(i, n()), column), 2));
-    // The same place of the next head: lines apart, which nothing else fetches.
-    for (int64_t row : {0, 1})
-      e.prefetch(e.ptr(at, (k() + row) * n() * 2), /*toL2=*/true);
-    Value even = e.load(at, type), odd = e.load(e.ptr(at, n() * 2), type);
-    for (int64_t half : {0, 1})
-      e.store(e.shuffle(even, odd, masks[half]),
-              e.ptr(strip, e.add(e.mul(i, 32), half * k() * 32)), 2);
-  });
-}
-
-/// 32 rows times the strip; the first `valid` of them are stored at `column`.
-void ProjectionLowering::tileBlock(const Rows &in, Value strip, const Rows &out,
-                                   Value column, Value valid) {
-  amx::TileType aType = e.tile(16, 32, e.bf16());
-  amx::TileType bType = e.tile(16, 32, e.bf16());
-  amx::TileType cType = e.tile(16, 16, e.f32());
-  Value bStride = e.i64(64), cStride = e.i64(kTileColumns * 4);
-  SmallVector<Value> acc(4);
-  for (Value &tile : acc)
-    tile = e.tileZero(cType);
-  auto step = [&](Value i, int64_t part, ValueRange carried) {
-    SmallVector<Value> next(carried), b;
-    for (int64_t half : {0, 1})
-      b.push_back(e.tileLoad(
-          bType, e.ptr(strip, e.add(e.mul(i, 32), half * k() * 32)), bStride));
-    for (int64_t upper : {0, 1}) {
-      Value row = in.at(e, e.i64(16 * upper));
-      Value a = e.tileLoad(aType, e.ptr(row, e.mul(e.add(i, part * k()), 2)),
-                           in.stride);
-      for (int64_t half : {0, 1}) {
-        Value &slot = next[2 * upper + half];
-        slot = e.tileMul(a, b[half], slot);
-      }
-    }
-    return next;
-  };
-  for (int64_t part = 0; part < parts(); ++part)
-    acc = SmallVector<Value>(e.loop(
-        k(), 32, acc, [&](Value i, ValueRange c) { return step(i, part, c); }));
-  Value sum = e.ptr(scratch, tileSums);
-  for (int64_t i = 0; i < 4; ++i)
-    e.tileStore(acc[i], e.ptr(sum, i / 2 * 16 * kTileColumns * 4 + i % 2 * 64),
-                cStride);
-  SmallVector<int64_t> masks[2]; // undo the interleave within lanes
-  for (int64_t j = 0; j < kTileColumns; ++j)
-    masks[j / 16].push_back(j % 8 / 4 * 16 + j / 8 * 4 + j % 4);
-  e.loop(e.i64(0), valid, 1, [&](Value row) {
-    Value at = e.ptr(sum, e.mul(row, kTileColumns * 4));
-    Value x = e.load(at, e.vec(16), 4), y = e.load(e.ptr(at, 64), e.vec(16), 4);
-    storeRow(e.shuffle(x, y, masks[0]), e.shuffle(x, y, masks[1]),
-             e.ptr(out.at(e, row), e.mul(column, 2)));
-  });
-}
 
 /// Copies rows from `first` on, up to 32, to `panel` as bf16; f32 as a number
 /// of 16 bits and what it leaves over. What the panel holds past the last row
@@ -372,7 +218,7 @@ void ProjectionLowering::packRows(const Rows &in, Value first, Value rows,
   e.loop(e.i64(0), count, 1, [&](Value row) {
     Value source = in.at(e, e.add(first, row));
     if (combine) {
-      source = e.ptr(scratch, inputs);
+      source = product->staged();
       stageRow(in, e.add(first, row), source);
     }
     Value target = panel.at(e, row);
@@ -393,29 +239,29 @@ void ProjectionLowering::packRows(const Rows &in, Value first, Value rows,
   });
 }
 
-void ProjectionLowering::multiplyTiles(const Rows &in, const Rows &out,
-                                       Value weight, Value rows) {
+void ProjectionLowering::multiplyMany(const Rows &in, const Rows &out,
+                                      Value weight, Value rows) {
   Value whole = e.mul(e.divU(rows, e.i64(kTileRows)), kTileRows);
   Value left = e.sub(rows, whole);
   Value packed = e.ptr(scratch, strip);
-  Rows panel{e.ptr(scratch, panels), e.i64(parts() * k() * 2)};
-  auto panelAt = [&](Value row) {
-    return Rows{wide() ? panel.at(e, row) : panel.base, panel.stride};
-  };
+  Rows panel{e.ptr(scratch, panels), e.i64(product->parts() * k() * 2)};
+  // Panels of f32 rows are all kept; of others, the last one alone is made.
+  Value last = wide() ? whole : e.i64(0);
   Value hasLast = e.lessThan(e.i64(0), left);
+  auto pack = [&](Value row, Value panelRow) {
+    packRows(in, row, rows, {panel.at(e, panelRow), panel.stride});
+  };
   if (wide())
-    e.loop(e.i64(0), whole, kTileRows,
-           [&](Value row) { packRows(in, row, rows, panelAt(row)); });
-  e.ifThen(hasLast, [&] { packRows(in, whole, rows, panelAt(whole)); });
+    e.loop(e.i64(0), whole, kTileRows, [&](Value row) { pack(row, row); });
+  e.ifThen(hasLast, [&] { pack(whole, last); });
   e.loop(n(), kTileColumns, [&](Value column) {
-    packStrip(weight, column, packed);
+    product->packStrip(weight, column, packed);
     e.loop(e.i64(0), whole, kTileRows, [&](Value row) {
-      tileBlock(wide() ? panelAt(row) : Rows{in.at(e, row), in.stride}, packed,
-                {out.at(e, row), out.stride}, column, e.i64(kTileRows));
+      product->multiplyTiles(wide() ? panel : in, row, packed, out, row, column,
+                             e.i64(kTileRows));
     });
     e.ifThen(hasLast, [&] {
-      tileBlock(panelAt(whole), packed, {out.at(e, whole), out.stride}, column,
-                left);
+      product->multiplyTiles(panel, last, packed, out, whole, column, left);
     });
   });
 }
@@ -455,7 +301,7 @@ void ProjectionLowering::emitHead(Value current) {
   e.ifThen(e.lessEqual(rows, limit),
            [&] { multiplyFew(in, out, weight, rows); });
   e.ifThen(e.lessThan(limit, rows),
-           [&] { multiplyTiles(in, out, weight, rows); });
+           [&] { multiplyMany(in, out, weight, rows); });
 }
 
 /// What the kernel table needs, as a dictionary on the function.
@@ -485,13 +331,12 @@ LogicalResult ProjectionLowering::run() {
            << k() << " and " << n();
   if (failed(findCombine()))
     return failure();
-  inputs = reserve(4 * k() * 4);
-  sums = reserve(4 * n() * 4);
+  product.emplace(e, op.getElement(), k(), n(), op.getWideInput(), schedule,
+                  [&](int64_t bytes) { return reserve(bytes); });
   if (isAmx()) {
-    panels =
-        reserve((wide() ? ATTN_PROJECT_TOKENS : kTileRows) * parts() * k() * 2);
-    strip = reserve(kTileColumns * k() * 2);
-    tileSums = reserve(kTileRows * kTileColumns * 4);
+    panels = reserve((wide() ? ATTN_PROJECT_TOKENS : kTileRows) *
+                     product->parts() * k() * 2);
+    strip = reserve(product->stripBytes());
   }
   Type pointer = LLVM::LLVMPointerType::get(op.getContext());
   auto func = func::FuncOp::create(
@@ -502,6 +347,7 @@ LogicalResult ProjectionLowering::run() {
   args = entry->getArgument(0);
   item = entry->getArgument(1);
   scratch = entry->getArgument(2);
+  product->setScratch(scratch);
   if (combine)
     startMerges();
   e.loop(field(item, offsetof(attn_project_item, head_begin)),

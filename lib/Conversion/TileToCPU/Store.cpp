@@ -130,7 +130,7 @@ LogicalResult attn::cpu::emitStore(Kernel &k,
                             : offsetof(attn_kernel_args, lse),
                     pointer);
     Type stored = partial || k.op.getWideOutput() ? e.f32() : k.element();
-    int64_t heads = k.cache.getHeads() * k.group();
+    int64_t heads = k.heads() * k.group();
     k.forEachRow([&](Value token, Value groupHead, Value row) {
       Value head = e.add(e.mul(k.head, k.group()), groupHead);
       Value index, lseIndex;

@@ -42,7 +42,7 @@ TileReader::Part TileReader::loadPart(bool value) {
                            : offsetof(attn_kernel_args, k_stride_token));
   part.head = bytes(value ? offsetof(attn_kernel_args, v_stride_head)
                           : offsetof(attn_kernel_args, k_stride_head));
-  part.rowBytes = (value ? k.vDim() : k.kDim()) * es;
+  part.rowBytes = (value ? k.cache.getV() : k.cache.getK()) * es;
   part.scratch = k.reserve(k.kvTile() * part.rowBytes);
   auto array = [&] { return k.scratchAt(k.reserve(k.kvTile() / kGroup * 8)); };
   part.here = array();
@@ -134,7 +134,7 @@ std::pair<View, View> TileReader::views() {
 }
 
 View TileReader::viewOf(const Part &part) {
-  Value headOffset = e.mul(k.head, part.head);
+  Value headOffset = e.mul(k.cacheHead(), part.head);
   e.ifThen(gathered, [&] {
     if (part.paired)
       gatherPairs(part,
@@ -192,7 +192,7 @@ void TileReader::gatherRows(const Part &part) {
     e.loop(e.i64(0), begin, 1, clear);
   e.loop(begin, valid, 1, [&](Value t) {
     Value from = tokenAt(part, e.add(k.tileStart, t));
-    copyRow(e, e.ptr(from, e.mul(k.head, part.head)),
+    copyRow(e, e.ptr(from, e.mul(k.cacheHead(), part.head)),
             e.ptr(target, e.mul(t, part.rowBytes)), part.rowBytes);
   });
   e.loop(valid, e.i64(k.kvTile()), 1, clear);

@@ -25,6 +25,9 @@ LogicalResult check(tile::KernelOp op) {
   if (!schedule)
     return op.emitOpError("has no gpu_schedule; run attn-select-gpu-schedule "
                           "before convert-attn-to-tile");
+  if (op.getUp())
+    return op.emitOpError(
+        "decompresses latent rows, which the NVVM target does not");
   tile::CacheAttr cache = op.getCache();
   if (cache.getElement().isF32())
     return op.emitOpError("has a cache of f32; mma.sync multiplies bf16 and "

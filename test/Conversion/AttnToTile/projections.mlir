@@ -99,12 +99,26 @@ func.func @no_form(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x1
 
 !cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
 
-func.func @other_form(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_uk: tensor<16x512x128xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
-  // expected-error @+1 {{has no kernel in the form fused_decompress; absorbed and materialized have}}
-  %o = attn.attend %q, %rows up(%w_uk, %w_uv) {form = #attn.form<fused_decompress>, heads = #attn.heads<q = 16, kv = 1>,
-      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32}
-     : (tensor<?x1x16x192xbf16>, !cache, tensor<16x512x128xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>
-  return %o : tensor<?x1x16x128xbf16>
+// Decompressed inside the kernel: K and V of a tile are products with the head's
+// matrices; partial states are those of the query heads.
+
+// CHECK: tile.kernel @inside attributes {cache = #tile.cache<heads = 1, k = 576, v = 512, element = bf16, layout = row, v_in_k = true>, group = 16 : i64, q_len = 160 : i64
+// CHECK-SAME: up = #tile.up<nope = 128, v = 64>
+// CHECK-SAME: up_schedule = #tile.projection_schedule<engine = amx
+// CHECK: %[[Q:.*]] = tile.query : <160x192xbf16>
+// CHECK: %[[UK:.*]] = tile.weight key transposed : <512x128xbf16>
+// CHECK: %[[UV:.*]] = tile.weight value : <512x64xbf16>
+// CHECK: tile.stream (%[[ROWS:.*]], %[[LATENT:.*]]) :
+// CHECK: %[[K:.*]] = tile.decompress %[[ROWS]], %[[UK]] : ({{.*}}) -> <64x192xbf16>
+// CHECK: %[[V:.*]] = tile.decompress %[[LATENT]], %[[UV]] : ({{.*}}) -> <64x64xbf16>
+// CHECK: tile.dot %[[Q]], %[[K]]
+// CHECK: tile.dot_acc %{{.*}}, %[[V]]
+// CHECK: tile.kernel @inside_combine attributes {cache = #tile.cache<heads = 16, k = 192, v = 64,
+func.func @inside(%q: tensor<?x160x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x64xbf16>) -> tensor<?x160x16x64xbf16> {
+  %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<fused_decompress>, heads = #attn.heads<q = 16, kv = 1>,
+      latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 64>, scale = 0.0721687824 : f32, up_transposed}
+     : (tensor<?x160x16x192xbf16>, !cache, tensor<16x128x512xbf16>, tensor<16x512x64xbf16>) -> tensor<?x160x16x64xbf16>
+  return %o : tensor<?x160x16x64xbf16>
 }
 
 // -----

@@ -166,3 +166,22 @@ tile.kernel @shared_accumulator attributes {group = 1 : i64, q_len = 1 : i64, sc
     tile.yield %m, %c, %a : !tile.tile<1x1xf32>, !tile.tile<1x16xf32>, !tile.tile<1x16xf32>
   }
 }
+
+// -----
+
+#amx = #tile.schedule<engine = amx, vector = 16, kv_tile = 32, prefetch = 0, exp2_degree = 4>
+
+// expected-error @+1 {{decompresses, but has no up_schedule}}
+tile.kernel @no_up_schedule attributes {group = 2 : i64, q_len = 1 : i64, schedule = #amx, up = #tile.up<nope = 32, v = 32>,
+    cache = #tile.cache<heads = 1, k = 64, v = 32, element = bf16, layout = row, v_in_k = true>} {
+}
+
+// -----
+
+#amx = #tile.schedule<engine = amx, vector = 16, kv_tile = 32, prefetch = 0, exp2_degree = 4>
+
+// expected-error @+1 {{decompresses on engine amx, which takes bf16, and tiles, ranks and widths that are multiples of 32}}
+tile.kernel @up_width attributes {group = 2 : i64, q_len = 1 : i64, schedule = #amx, up = #tile.up<nope = 48, v = 32>,
+    up_schedule = #tile.projection_schedule<engine = amx, vector = 16, few_rows = 4, prefetch = 0>,
+    cache = #tile.cache<heads = 1, k = 64, v = 32, element = bf16, layout = row, v_in_k = true>} {
+}

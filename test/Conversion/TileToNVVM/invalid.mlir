@@ -168,3 +168,11 @@ tile.projection @projection_f32 {heads = 4 : i64, k = 64 : i64, n = 64 : i64, el
 // expected-error @+1 {{k must be a multiple of 16, got 72}}
 tile.projection @projection_k {heads = 4 : i64, k = 72 : i64, n = 64 : i64, element = bf16,
     gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 2, ctas_per_sm = 1>}
+
+// -----
+
+// expected-error @+1 {{decompresses latent rows, which the NVVM target does not}}
+tile.kernel @decompresses attributes {group = 2 : i64, q_len = 1 : i64, up = #tile.up<nope = 32, v = 32>,
+    cache = #tile.cache<heads = 1, k = 64, v = 32, element = bf16, layout = row, v_in_k = true>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+}

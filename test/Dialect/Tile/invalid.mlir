@@ -699,3 +699,43 @@ tile.kernel @merge attributes {group = 4 : i64, q_len = 1 : i64, combine, wide_o
     cache = #tile.cache<heads = 1, k = 96, v = 64, element = bf16, layout = row, v_in_k = true>} {
   %o = tile.constant 0.0 : !tile.tile<4x64xf32>
 }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Decompression in a kernel
+//===----------------------------------------------------------------------===//
+
+// expected-error @+1 {{nope and v must be positive, got 0 and 16}}
+func.func private @o1() attributes {a = #tile.up<nope = 0, v = 16>}
+
+// -----
+
+// expected-error @+1 {{up needs a cache of latent rows (v_in_k), and a kernel that streams it}}
+tile.kernel @n3 attributes {group = 2 : i64, q_len = 1 : i64, up = #tile.up<nope = 16, v = 16>,
+    cache = #tile.cache<heads = 1, k = 48, v = 32, element = bf16, layout = row, v_in_k = false>} {
+}
+
+// -----
+
+tile.kernel @k1 attributes {group = 2 : i64, q_len = 1 : i64, up = #tile.up<nope = 16, v = 16>,
+    cache = #tile.cache<heads = 1, k = 48, v = 32, element = bf16, layout = row, v_in_k = true>} {
+  // expected-error @+1 {{must be '!tile.tile<32x16xbf16>', got '!tile.tile<32x24xbf16>'}}
+  %w = tile.weight key : !tile.tile<32x24xbf16>
+}
+
+// -----
+
+tile.kernel @k1_no_up attributes {group = 2 : i64, q_len = 1 : i64,
+    cache = #tile.cache<heads = 1, k = 48, v = 32, element = bf16, layout = row, v_in_k = true>} {
+  // expected-error @+1 {{is part of no kernel with up}}
+  %w = tile.weight key : !tile.tile<32x16xbf16>
+}
+
+// -----
+
+func.func @d1(%rows: !tile.tile<16x48xbf16>, %w: !tile.tile<32x16xbf16>) {
+  // expected-error @+1 {{needs rows TxC, weight RxN with R <= C, and a result Tx(N + C - R), of one element type}}
+  %k = tile.decompress %rows, %w : (!tile.tile<16x48xbf16>, !tile.tile<32x16xbf16>) -> !tile.tile<16x16xbf16>
+  return
+}

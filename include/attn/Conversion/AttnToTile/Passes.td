@@ -22,14 +22,16 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
     Attention with its up-projections becomes attention between two projections
     with `form = absorbed`, `<name>_query` and `<name>_output`, and behind two
     with `form = materialized`, `<name>_key` and `<name>_value`. Where it has
-    `tile.fuse_combine = true`, `<name>_output` merges by `<name>_combine`.
+    `tile.fuse_combine = true`, `<name>_output` merges by `<name>_combine`. With
+    `form = fused_decompress` it is one kernel, which multiplies each tile of
+    latent rows by the matrices of the head at hand (`tile.decompress`).
 
     Needs `tile.schedule` on each op (see `attn-select-cpu-schedule` and
     `attn-select-gpu-schedule`) and `tile.projection_schedule`, or for GPUs
-    `tile.gpu_projection_schedules`, on what holds a projection. Refused, with a reason: keys that are tensors, ops that no kernel
-    computes yet, `form = fused_decompress`, dynamic head counts, widths or
-    numbers of query tokens, projections of mixed element types but for an f32
-    input.
+    `tile.gpu_projection_schedules`, on what holds a projection. Refused, with a
+    reason: keys that are tensors, ops that no kernel computes yet, dynamic head
+    counts, widths or numbers of query tokens, projections of mixed element types
+    but for an f32 input.
 
     Examples: test/Conversion/AttnToTile/attend.mlir and projections.mlir.
   }];

@@ -30,6 +30,8 @@ struct Problem {
   Layout layout;
   int64_t page; ///< tokens; 0 or -1 where unknown
   int64_t kvHeads;
+  /// Bytes of a latent row that K and V are decompressed from; 0: from none.
+  int64_t latentRowBytes = 0;
 
   /// The rows of a head lie apart, so that the hardware's prefetcher, which
   /// follows pages of memory, needs tiles of few tokens.
@@ -84,14 +86,17 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
       engine == tile::Engine::Fma ? (p.element.isF32() ? 6 : 5) : 4;
   // Latent rows follow each other: the hardware's prefetcher walks them, and
   // software prefetches only queue before its requests.
-  int64_t prefetch = p.latent ? 0 : 2048;
+  int64_t tile = chooseTile(p, engine, vector);
+  // A tile that is decompressed takes long enough for the next one to come.
+  int64_t prefetch = p.latent           ? 0
+                     : p.latentRowBytes ? tile * p.latentRowBytes
+                                        : 2048;
   // A burst of requests fills the core's line-fill buffers, and what the
   // products wait for stands behind them. bf16, whose loads cover whole lines,
   // fares better with it nevertheless; AVX2 was tuned on another machine.
   bool spread = p.strided() && vector == 16 && !p.element.isBF16();
-  return tile::ScheduleAttr::get(ctx, engine, vector,
-                                 chooseTile(p, engine, vector), prefetch,
-                                 degree, /*prefetch_heads=*/1, spread);
+  return tile::ScheduleAttr::get(ctx, engine, vector, tile, prefetch, degree,
+                                 /*prefetch_heads=*/1, spread);
 }
 
 /// What a projection with weights `[H, K, N]` runs on.
@@ -169,7 +174,16 @@ struct SelectCPUSchedule
       if (op->hasAttr("tile.schedule"))
         return;
       if (auto attend = dyn_cast<AttendOp>(op)) {
-        if (attend.getForm() == Form::Materialized)
+        if (attend.getForm() == Form::FusedDecompress) {
+          if (KVCacheType cache = attend.getCacheType())
+            // K and V of one head, in scratch.
+            annotate(op, *level,
+                     {cache.getElementType(),
+                      attend.getQuery().getType().getDimSize(1), false,
+                      Layout::Row, KVCacheType::kContiguous, /*kvHeads=*/1,
+                      cache.getKDim() *
+                          cache.getElementType().getIntOrFloatBitWidth() / 8});
+        } else if (attend.getForm() == Form::Materialized)
           // K and V of one head after the other.
           annotate(op, *level,
                    {attend.getQuery().getType().getElementType(),

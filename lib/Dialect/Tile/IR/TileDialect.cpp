@@ -62,6 +62,14 @@ LogicalResult CacheAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult UpAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                             int64_t nope, int64_t v) {
+  if (nope <= 0 || v <= 0) // O1
+    return emitError() << "nope and v must be positive, got " << nope << " and "
+                       << v;
+  return success();
+}
+
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    Engine engine, int64_t vector,
                                    int64_t kvTile, int64_t prefetch,

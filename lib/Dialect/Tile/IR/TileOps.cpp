@@ -26,6 +26,9 @@ LogicalResult KernelOp::verify() {
   Type element = getCache().getElement();
   if (!element.isBF16() && !element.isF16() && !element.isF32()) // N2
     return emitOpError("cache elements must be bf16, f16 or f32");
+  if (getUp() && (!getCache().getVInK() || getCombine())) // N3
+    return emitOpError("up needs a cache of latent rows (v_in_k), and a kernel "
+                       "that streams it");
   return success();
 }
 
@@ -142,6 +145,33 @@ LogicalResult PartialsOp::verifyRegions() { return verifyStream(*this); }
 //===----------------------------------------------------------------------===//
 // Products and maps
 //===----------------------------------------------------------------------===//
+
+LogicalResult WeightOp::verify() {
+  auto kernel = (*this)->getParentOfType<KernelOp>();
+  if (!kernel || !kernel.getUp())
+    return emitOpError("is part of no kernel with up");
+  CacheAttr cache = kernel.getCache();
+  int64_t columns = getPart() == UpPart::Key ? kernel.getUp()->getNope()
+                                             : kernel.getUp()->getV();
+  auto type =
+      TileType::get(getContext(), cache.getV(), columns, cache.getElement());
+  if (getType() != type) // K1
+    return emitOpError("must be ") << type << ", got " << getType();
+  return success();
+}
+
+LogicalResult DecompressOp::verify() {
+  TileType rows = tileType(getRows()), weight = tileType(getWeight());
+  TileType result = getType();
+  int64_t rest = rows.getCols() - weight.getRows();
+  if (rest < 0 || result.getRows() != rows.getRows() ||
+      result.getCols() != weight.getCols() + rest ||
+      rows.getElementType() != weight.getElementType() ||
+      rows.getElementType() != result.getElementType()) // D1
+    return emitOpError("needs rows TxC, weight RxN with R <= C, and a result "
+                       "Tx(N + C - R), of one element type");
+  return success();
+}
 
 LogicalResult DotOp::verify() {
   TileType q = tileType(getQ()), k = tileType(getK()),

@@ -164,8 +164,9 @@ def AttnFuseDecompress : Pass<"attn-fuse-decompress"> {
     The third form of latent attention: one `attn.attend` over the latent rows
     that carries W_UK and W_UV, so that its kernel decompresses K and V tile by
     tile and they never reach memory. FLOPs are those of the decompressed form,
-    bytes of context those of the absorbed one; the weights are read once a
-    tile instead of once.
+    bytes those of the absorbed one: a head's tokens all pass while its weights
+    are at hand, and the latent rows that the next head reads again are left to
+    the caches.
 
     Starts from the decompressed form or from the absorbed one, whose rows may
     lie in a latent cache. Refused, with a remark, for what stops `attn-absorb`

@@ -1,0 +1,154 @@
+//===-- MlaDecompress.cpp - attn_mla_decode by one kernel -----------------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "MlaDecompress.h"
+
+#include "Check.h"
+#include "Library.h"
+#include "Select.h"
+#include "attn_layout.h"
+
+#include <cstring>
+
+using namespace attn::runtime;
+
+namespace {
+
+/// Query rows brought together, each head's rotary columns behind the others.
+struct JoinJob {
+  const attn_mla_params *p;
+  const attn_decode_params *d;
+  char *to;
+  int64_t threads;
+};
+
+} // namespace
+
+const attn_kernel_desc *
+attn::runtime::findDecompressing(const attn_library &lib,
+                                 const attn_mla_params &p,
+                                 const attn_decode_params &d) {
+  int32_t host = attn_cpu_isa();
+  attn_decode_params alone = d;
+  alone.flags &= ~uint32_t(ATTN_FLAG_OUT_F32);
+  alone.flags |= ATTN_KERNEL_DECOMPRESS;
+  const attn_kernel_desc *best = nullptr;
+  for (uint32_t i = 0; i < lib.table->num_kernels; ++i) {
+    const attn_kernel_desc &desc = lib.table->kernels[i];
+    if (!findMismatches(desc, d, host))
+      return nullptr;
+    if (!findMismatches(desc, alone, host) && desc.nope == p.nope &&
+        desc.v == p.v && (desc.flags & ATTN_KERNEL_UP_TRANSPOSED) &&
+        isBetter(desc, best))
+      best = &desc;
+  }
+  return best;
+}
+
+/// Bytes of the query's rows where they have to be brought together.
+static uint64_t joinedBytes(const attn_kernel_desc &desc, int64_t batch) {
+  uint64_t width = uint64_t(desc.nope) + uint64_t(desc.k_dim - desc.v_dim);
+  return uint64_t(batch) * uint64_t(rowsOf(desc)) * uint64_t(headsOf(desc)) *
+         width * uint64_t(attn_dtype_size(desc.dtype));
+}
+
+attn_status attn::runtime::selectDecompressing(const attn_kernel_desc &desc,
+                                               const attn_decode_params &d,
+                                               Selection &selection,
+                                               uint64_t &bytes) {
+  selection.desc = &desc;
+  selection.shape = getPlanShape(desc, d);
+  ATTN_TRY(layOutWorkspace(desc, d, selection.shape, selection.layout));
+  WorkspaceDivider divider;
+  divider.add({selection.layout.total});
+  divider.add({joinedBytes(desc, 1), uint64_t(d.max_batch)});
+  return divider.finish(bytes);
+}
+
+/// Copies one thread's share of the rows.
+static void joinRows(void *context, int32_t thread) {
+  const auto &job = *static_cast<JoinJob *>(context);
+  const attn_mla_params &p = *job.p;
+  const attn_decode_params &d = *job.d;
+  int64_t size = attn_dtype_size(d.dtype), heads = d.q_heads;
+  int64_t nope = p.nope * size, rope = int64_t(d.k_dim - d.v_dim) * size;
+  auto *fromNope = static_cast<const char *>(p.q_nope);
+  auto *fromRope = static_cast<const char *>(p.q_rope);
+  int64_t rows = d.batch * d.q_len;
+  for (int64_t row = rows * thread / job.threads;
+       row < rows * (thread + 1) / job.threads; ++row)
+    for (int64_t head = 0; head < heads; ++head) {
+      int64_t b = row / d.q_len, t = row % d.q_len;
+      char *to = job.to + (row * heads + head) * (nope + rope);
+      memcpy(to,
+             fromNope + (b * p.q_nope_stride_batch + t * p.q_nope_stride_token +
+                         head * p.q_nope_stride_head) *
+                            size,
+             size_t(nope));
+      if (rope)
+        memcpy(to + nope,
+               fromRope +
+                   (b * p.q_rope_stride_batch + t * p.q_rope_stride_token +
+                    head * p.q_rope_stride_head) *
+                       size,
+               size_t(rope));
+    }
+}
+
+/// Whether each head's rotary columns follow the others where they are.
+static bool areJoined(const attn_mla_params &p, const attn_decode_params &d) {
+  if (d.k_dim == d.v_dim)
+    return true;
+  auto *nope = static_cast<const char *>(p.q_nope);
+  return p.q_rope == nope + p.nope * attn_dtype_size(d.dtype) &&
+         p.q_rope_stride_batch == p.q_nope_stride_batch &&
+         p.q_rope_stride_token == p.q_nope_stride_token &&
+         p.q_rope_stride_head == p.q_nope_stride_head;
+}
+
+attn_status attn::runtime::decompressAndAttend(const attn_mla_params &p,
+                                               attn_decode_params &d,
+                                               const Selection &selection) {
+  int64_t heads = d.q_heads;
+  auto *workspace = static_cast<char *>(p.workspace);
+  // The checks see a query and an output as wide as the rows; both have been
+  // checked as they are.
+  d.q = p.q_nope;
+  d.q_stride_head = d.k_dim;
+  d.q_stride_token = heads * d.k_dim;
+  d.q_stride_batch = d.q_len * d.q_stride_token;
+  d.out = p.out;
+  d.out_stride_head = d.v_dim;
+  d.out_stride_token = heads * d.v_dim;
+  d.out_stride_batch = d.q_len * d.out_stride_token;
+  d.workspace = workspace;
+  d.workspace_bytes = selection.layout.total;
+  DecodeJob job;
+  ATTN_TRY(prepareDecode(d, selection, job));
+  attn_kernel_args &args = job.args;
+  args.out_stride_batch = p.out_stride_batch;
+  args.out_stride_token = p.out_stride_token;
+  args.out_stride_head = p.out_stride_head;
+  args.q_stride_batch = p.q_nope_stride_batch;
+  args.q_stride_token = p.q_nope_stride_token;
+  args.q_stride_head = p.q_nope_stride_head;
+  args.w_uk = p.w_uk;
+  args.w_uv = p.w_uv;
+  PoolSession session(d.pool);
+  if (!areJoined(p, d)) {
+    WorkspaceDivider divider;
+    divider.add({selection.layout.total});
+    JoinJob join = {&p, &d, workspace + divider.add({0}), job.threads};
+    session.run(joinRows, &join);
+    args.q = join.to;
+    args.q_stride_head = p.nope + d.k_dim - d.v_dim;
+    args.q_stride_token = heads * args.q_stride_head;
+    args.q_stride_batch = d.q_len * args.q_stride_token;
+  }
+  runDecode(job, session);
+  return ATTN_OK;
+}

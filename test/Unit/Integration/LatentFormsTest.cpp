@@ -1,0 +1,297 @@
+//===- LatentFormsTest.cpp - K and V decompressed inside the kernel -------===//
+//
+// Part of the attn project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Kernels of form fused_decompress, over paged caches with NaN wherever no
+// token lies, against the float64 interpreter of the decompressed block,
+// request by request. The yardstick is that block with each op's result
+// rounded, K and V among them.
+//
+// ATTN_TEST_SEED repeats the random shapes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../../../tools/common/LatentForms.h"
+
+#include "attn/Harness/Check.h"
+#include "attn/Harness/LatentProblem.h"
+#include "attn/Harness/Session.h"
+#include "attn/Register.h"
+#include "mlir/IR/MLIRContext.h"
+#include "gtest/gtest.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <random>
+
+using namespace attn;
+using namespace attn::harness;
+
+namespace {
+
+using Element = DecodeOptions::Element;
+
+struct LatentCase {
+  int64_t heads, rank, rope, nope, v, qLen, page;
+  std::vector<int32_t> lens;
+  Element element = Element::BF16;
+  bool causal = true;
+  int64_t window = 0;
+  float softcap = 0;
+  /// Of the usual scale. K is rounded to bf16, which moves logits in proportion
+  /// to their size, and 1 - cos with the square.
+  double scale = 1;
+};
+
+constexpr CPULevel kLevels[] = {CPULevel::AVX2, CPULevel::AVX512,
+                                CPULevel::AVX512BF16, CPULevel::AMX};
+
+mlir::MLIRContext &context() {
+  static mlir::MLIRContext *shared = [] {
+    mlir::DialectRegistry registry;
+    registerDialects(registry);
+    return new mlir::MLIRContext(registry,
+                                 mlir::MLIRContext::Threading::DISABLED);
+  }();
+  return *shared;
+}
+
+int32_t dtypeOf(const LatentCase &c) {
+  return c.element == Element::BF16  ? ATTN_BF16
+         : c.element == Element::F16 ? ATTN_F16
+                                     : ATTN_F32;
+}
+
+std::string describe(const LatentCase &c) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  out << c.heads << " heads, " << c.rank << " + " << c.rope << ", nope "
+      << c.nope << ", v " << c.v << ", q " << c.qLen << ", page " << c.page
+      << ", element " << int(c.element) << (c.causal ? " causal" : "")
+      << ", window " << c.window << ", softcap " << c.softcap << ", lens";
+  for (int32_t len : c.lens)
+    out << " " << len;
+  return text;
+}
+
+/// The block over `tokens` tokens.
+llvm::Expected<LatentForms> formsOf(const LatentCase &c, int64_t tokens) {
+  model::LatentBlockSpec spec = {};
+  spec.modelType = "test";
+  spec.hidden = 64;
+  model::AttentionSpec &attention = spec.attention;
+  attention.variant = model::Variant::MLA;
+  attention.qHeads = c.heads;
+  attention.kvHeads = 1;
+  attention.kDim = c.rank + c.rope;
+  attention.vDim = c.rank;
+  attention.vInK = true;
+  attention.scale = c.scale / std::sqrt(double(c.nope + c.rope));
+  attention.latent = model::LatentSpec{c.rank, c.rope, c.nope, c.v, {}};
+  BlockOptions block;
+  block.part = BlockOptions::Part::Attention;
+  block.element = c.element;
+  block.batch = 1;
+  block.queries = c.qLen;
+  block.context = tokens;
+  DecodeOptions decode;
+  decode.element = c.element;
+  decode.page = c.page;
+  auto forms = LatentForms::create(&context(), spec, block, decode,
+                                   Form::FusedDecompress);
+  if (!forms)
+    return forms;
+  mlir::Builder b(&context());
+  for (mlir::ModuleOp module :
+       {*forms->original, *forms->rewritten, *forms->kernel})
+    module.walk([&](AttendOp attend) {
+      if (!c.causal)
+        attend.removeMaskAttr();
+      else
+        attend.setMaskAttr(
+            MaskAttr::get(&context(), /*causal=*/true, c.window));
+      if (c.softcap != 0)
+        attend.setSoftcapAttr(b.getF32FloatAttr(c.softcap));
+    });
+  return forms;
+}
+
+/// Adds what request `b` must give to `oracle`.
+void interpretRequest(const LatentCase &c, const LatentProblem &problem,
+                      int64_t b, std::optional<Oracle> &oracle) {
+  auto forms = formsOf(c, c.lens[b]);
+  ASSERT_TRUE(bool(forms)) << llvm::toString(forms.takeError());
+  auto one = Oracle::create(forms->function(forms->original),
+                            forms->function(forms->rewritten),
+                            problem.interpreterArguments(b, 1), dtypeOf(c));
+  ASSERT_TRUE(bool(one)) << llvm::toString(one.takeError());
+  if (oracle)
+    oracle->append(*one);
+  else
+    oracle = std::move(*one);
+}
+
+/// Compares the call's results, request by request; those without tokens are
+/// zeros and -inf.
+void checkResults(const LatentCase &c, LatentProblem &problem,
+                  const Oracle &oracle) {
+  size_t perRequest = c.qLen * c.heads * c.v;
+  std::vector<size_t> requests;
+  for (size_t b = 0; b < c.lens.size(); ++b) {
+    if (c.lens[b] > 0) {
+      requests.push_back(b);
+      continue;
+    }
+    for (size_t i = 0; i < perRequest; ++i)
+      ASSERT_EQ(problem.output(b * perRequest + i), 0);
+    for (int64_t i = 0; i < c.qLen * c.heads; ++i)
+      ASSERT_EQ(problem.attention().lse[b * c.qLen * c.heads + i], -INFINITY);
+  }
+  CheckResult result = oracle.check(
+      [&](size_t i) {
+        return problem.output(requests[i / perRequest] * perRequest +
+                              i % perRequest);
+      },
+      nullptr);
+  EXPECT_TRUE(result.ok()) << result.failure;
+}
+
+void runAndCheck(const LatentCase &c, LatentForms &forms,
+                 LatentProblem &problem, const Oracle &oracle,
+                 const CPUCompileOptions &options) {
+  auto session = Session::create(*forms.kernel, options, /*threads=*/3);
+  ASSERT_TRUE(bool(session)) << llvm::toString(session.takeError());
+  attn_decode_params attention = problem.attention().params();
+  attn_mla_params params = problem.params();
+  llvm::Error prepared = (*session)->prepare(params, attention);
+  ASSERT_FALSE(bool(prepared)) << llvm::toString(std::move(prepared));
+  for (bool alone : {false, true}) {
+    problem.clearResults();
+    if (alone)
+      attention.pool = nullptr;
+    llvm::Error ran = (*session)->decode(params);
+    ASSERT_FALSE(bool(ran)) << llvm::toString(std::move(ran));
+    checkResults(c, problem, oracle);
+  }
+}
+
+void checkCase(const LatentCase &c, uint64_t seed, bool emulated = false) {
+  SCOPED_TRACE(describe(c));
+  int32_t longest = *std::max_element(c.lens.begin(), c.lens.end());
+  auto forms = formsOf(c, std::max<int64_t>(longest, c.qLen));
+  ASSERT_TRUE(bool(forms)) << llvm::toString(forms.takeError());
+  ProblemOptions problemOptions;
+  problemOptions.lens = c.lens;
+  problemOptions.page = c.page;
+  problemOptions.seed = seed;
+  auto problem = LatentProblem::create(forms->attend(), problemOptions);
+  ASSERT_TRUE(bool(problem)) << llvm::toString(problem.takeError());
+  std::optional<Oracle> oracle;
+  for (size_t b = 0; b < c.lens.size(); ++b)
+    if (c.lens[b] > 0)
+      interpretRequest(c, **problem, b, oracle);
+  ASSERT_TRUE(oracle) << "no request has tokens";
+  for (CPULevel level : kLevels) {
+    SCOPED_TRACE(cpuLevelName(level).str());
+    auto options = chooseLevel(cpuLevelName(level), /*emulate=*/true);
+    ASSERT_TRUE(bool(options)) << llvm::toString(options.takeError());
+    if (emulated)
+      options->hostLevel = CPULevel::AVX2;
+    runAndCheck(c, *forms, **problem, *oracle, *options);
+    if (testing::Test::HasFailure())
+      return;
+  }
+}
+
+} // namespace
+
+class FusedDecompress : public testing::TestWithParam<LatentCase> {};
+
+TEST_P(FusedDecompress, MatchesTheOracle) { checkCase(GetParam(), 1); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Grid, FusedDecompress,
+    testing::Values(
+        // Proportions of DeepSeek, GLM-4.7-Flash, MiniCPM3 and Kimi-Linear;
+        // lengths around pages and tiles, and none.
+        LatentCase{2, 128, 32, 32, 32, 1, 64, {0, 1, 63, 64, 65, 130}},
+        LatentCase{3, 64, 16, 48, 64, 2, 16, {0, 2, 15, 16, 17, 100}},
+        LatentCase{2, 64, 32, 64, 32, 9, 7, {9, 10, 70, 71}},
+        LatentCase{1, 96, 0, 32, 64, 33, 32, {33, 64, 97}},
+        LatentCase{2, 512, 64, 128, 128, 5, 64, {5, 65}},
+        // What no AMX tile divides goes to FMA.
+        LatentCase{2, 48, 16, 16, 80, 3, 24, {3, 50}},
+        LatentCase{2,
+                   64,
+                   32,
+                   32,
+                   32,
+                   4,
+                   64,
+                   {0, 4, 5, 70},
+                   Element::BF16,
+                   /*causal=*/false},
+        LatentCase{2,
+                   64,
+                   32,
+                   32,
+                   32,
+                   3,
+                   16,
+                   {3, 90, 150},
+                   Element::BF16,
+                   true,
+                   /*window=*/20},
+        LatentCase{2,
+                   64,
+                   32,
+                   32,
+                   32,
+                   3,
+                   16,
+                   {3, 90},
+                   Element::BF16,
+                   true,
+                   0,
+                   /*softcap=*/5},
+        LatentCase{2, 64, 32, 32, 48, 2, 64, {2, 65}, Element::F16},
+        LatentCase{2, 64, 16, 32, 48, 6, 64, {6, 65}, Element::F32}));
+
+/// What a CPU of level avx2 lacks is emulated.
+TEST(FusedDecompressEmulated, MatchesTheOracle) {
+  checkCase({2, 64, 32, 32, 32, 3, 16, {0, 3, 40}}, 1, /*emulated=*/true);
+}
+
+TEST(FusedDecompressRandom, MatchesTheOracle) {
+  const char *text = getenv("ATTN_TEST_SEED");
+  uint64_t seed =
+      text ? strtoull(text, nullptr, 10) : std::random_device()() % 1000000;
+  std::cout << "ATTN_TEST_SEED=" << seed << std::endl;
+  std::mt19937_64 random(seed);
+  auto within = [&](int64_t low, int64_t high) {
+    return low + int64_t(random() % uint64_t(high - low + 1));
+  };
+  for (int i = 0; i < 6 && !HasFailure(); ++i) {
+    LatentCase c{within(1, 4),      16 * within(2, 12),
+                 16 * within(0, 3), 16 * within(2, 6),
+                 16 * within(1, 6), within(1, 40),
+                 within(1, 100),    {}};
+    c.element = Element(within(0, 5) > 1 ? 0 : within(1, 2));
+    c.causal = within(0, 3) > 0;
+    if (c.causal && within(0, 2) == 0)
+      c.window = within(1, 60);
+    if (within(0, 3) == 0)
+      c.softcap = 30;
+    c.scale = 0.5;
+    c.lens.push_back(within(c.qLen, 180));
+    for (int64_t n = within(0, 2); n > 0; --n)
+      c.lens.push_back(within(0, 3) ? within(c.qLen, 180) : 0);
+    checkCase(c, seed + i);
+  }
+}
