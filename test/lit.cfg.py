@@ -31,7 +31,7 @@ config.substitutions.append(("%test_utils", os.path.join(tools_dir, "test-utils"
 config.substitutions.append(("%models", os.path.join(config.test_source_root, "models")))
 
 # `REQUIRES: attn-run`: the tool is built.
-tools = ("attn-gpu-files", "attn-import", "attn-ptx", "attn-run", "attnc", "attn-bench", "attn-advise")
+tools = ("attn-gpu-files", "attn-import", "attn-ptx", "attn-run", "attnc", "attn-bench", "attn-bench-forms", "attn-bench-latent", "attn-advise")
 for tool in tools:
     if os.path.exists(os.path.join(tools_dir, tool)):
         config.available_features.add(tool)

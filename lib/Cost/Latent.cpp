@@ -39,11 +39,27 @@ double attn::cost::absorbThreshold(int64_t rank, int64_t nope, int64_t v,
   return r * d / denominator;
 }
 
+const FormEfficiency &attn::cost::efficiencyOf(const Machine &machine,
+                                               LatentForm form) {
+  switch (form) {
+  case LatentForm::Absorbed:
+    return machine.latent.absorbed;
+  case LatentForm::Materialized:
+    return machine.latent.materialized;
+  case LatentForm::FusedDecompress:
+    break;
+  }
+  return machine.latent.fused;
+}
+
 Roofline attn::cost::latentRoofline(const Machine &machine, LatentForm form,
                                     const LatentShape &shape, int64_t batch) {
   LatentCost cost = latentCost(form, shape);
+  const FormEfficiency &reached = efficiencyOf(machine, form);
   return roofline(machine, double(batch) * cost.kvBytes + cost.weightBytes,
-                  double(batch) * cost.flops(), MathType::BF16);
+                  double(batch) * (cost.coreFlops / reached.attention +
+                                   cost.projectionFlops / reached.projection),
+                  MathType::BF16);
 }
 
 std::optional<int64_t> attn::cost::formThreshold(const Machine &machine,

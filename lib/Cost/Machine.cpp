@@ -26,6 +26,22 @@ const std::vector<Machine> &attn::cost::knownMachines() {
   return machines;
 }
 
+// benchmarks/results/amx/mla-forms-calibration.json: one thread, DeepSeek-V3's
+// dims, contexts of 2048 and 4096 tokens with 64 and 256 new ones.
+const std::vector<Machine> &attn::cost::measuredMachines() {
+  static const std::vector<Machine> machines = {
+      {"amx-thread",
+       /*memoryGB=*/0,
+       /*readGBps=*/19.9,
+       /*bf16Flops=*/2.554e12,
+       /*fp8Flops=*/0,
+       {/*absorbed=*/{0.344, 0.0416},
+        /*materialized=*/{0.247, 0.189},
+        /*fused=*/{0.247, 0.395}}},
+  };
+  return machines;
+}
+
 const Machine *attn::cost::findMachine(const std::string &name) {
   for (const Machine &machine : knownMachines())
     if (machine.name == name)

@@ -57,7 +57,7 @@
 extern "C" {
 #endif
 
-#define ATTN_GPU_ABI_VERSION 4
+#define ATTN_GPU_ABI_VERSION 5
 
 /** What follows the decode function's name in the names of these two. */
 #define ATTN_GPU_MERGE_SUFFIX "_merge"

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define ATTN_KERNEL_ABI_VERSION 4
+#define ATTN_KERNEL_ABI_VERSION 5
 
 /** Element types of query, cache and output. */
 enum attn_dtype { ATTN_BF16 = 0, ATTN_F16 = 1, ATTN_F32 = 2 };

@@ -87,7 +87,7 @@ class Structs(unittest.TestCase):
         desc = self.structs["attn_kernel_desc"]
         self.assertEqual(desc.name.offset, 8)
         self.assertEqual(desc.window.offset, 56)
-        self.assertEqual(desc.combine.offset, 88)
+        self.assertEqual(desc.combine.offset, 96)
 
     def test_constants(self):
         self.assertEqual(self.constants["ATTN_DEVICE_CUDA"], 1)

@@ -9,6 +9,7 @@
 #include "../common/RunOptions.h"
 
 #include "attn/Bench/Record.h"
+#include "attn/Cost/Latent.h"
 #include "attn/Harness/Materialized.h"
 #include "attn/Harness/Session.h"
 #include "attn/Register.h"
@@ -26,11 +27,17 @@ namespace {
 struct Options : RunOptions {
   cl::opt<std::string> input{cl::Positional, cl::Required,
                              cl::desc("config.json"), cl::cat(category)};
-  cl::list<int64_t> contexts{"contexts", cl::CommaSeparated, cl::Required,
+  cl::list<int64_t> contexts{"contexts", cl::CommaSeparated,
                              cl::desc("Tokens per sequence"),
                              cl::cat(category)};
-  cl::list<int64_t> queries{"queries", cl::CommaSeparated, cl::Required,
+  cl::list<int64_t> queries{"queries", cl::CommaSeparated,
                             cl::desc("New tokens"), cl::cat(category)};
+  cl::list<int64_t> calibrate{
+      "calibrate", cl::CommaSeparated,
+      cl::desc("T1,T2,S1,S2: what each form reaches of the peak, from timings "
+               "at two contexts (absorbed) and two numbers of new tokens (the "
+               "others)"),
+      cl::cat(category)};
   cl::opt<int64_t> tensorParallel{"tensor-parallel",
                                   cl::desc("Devices that share the heads"),
                                   cl::init(1), cl::cat(category)};
@@ -116,15 +123,154 @@ private:
 
 static llvm::ExitOnError exitOnError;
 
+namespace {
+/// Times of one sequence's attention, in seconds.
+struct Times {
+  int64_t tokens, queries;
+  double absorbed, materialized, fused;
+  double waited; ///< share of the time that other processes had the core
+};
+
+class FormBench {
+public:
+  FormBench(const Options &options, mlir::MLIRContext &context)
+      : options(options), context(context),
+        spec(exitOnError(model::loadLatentBlock(options.input))),
+        decode(exitOnError(options.decodeOptions())),
+        compile(exitOnError(chooseLevel(options.isa, options.emulate))) {}
+
+  Times measure(int64_t tokens, int64_t queries);
+  cost::LatentShape shape(int64_t tokens, int64_t queries) const {
+    const model::LatentSpec &latent = *spec.attention.latent;
+    return {spec.attention.qHeads / options.tensorParallel,
+            latent.rank,
+            latent.rope,
+            latent.nope,
+            latent.v,
+            queries,
+            tokens};
+  }
+  /// As JSON, and told on stderr.
+  llvm::json::Object record(const Times &times) const;
+  llvm::json::Object efficiencies(double peak);
+  const CPUCompileOptions &compileOptions() const { return compile; }
+
+private:
+  LatentForms create(BlockOptions block, Form form) {
+    return exitOnError(
+        LatentForms::create(&context, spec, block, decode, form));
+  }
+  std::unique_ptr<Session> start(LatentForms &forms) {
+    return exitOnError(Session::create(*forms.kernel, compile, 1));
+  }
+
+  const Options &options;
+  mlir::MLIRContext &context;
+  model::LatentBlockSpec spec;
+  DecodeOptions decode;
+  CPUCompileOptions compile;
+};
+} // namespace
+
+Times FormBench::measure(int64_t tokens, int64_t queries) {
+  int64_t chunk = std::min(queries, kChunk);
+  BlockOptions block;
+  block.part = BlockOptions::Part::Attention;
+  block.batch = 1;
+  block.context = tokens;
+  block.tensorParallel = options.tensorParallel;
+  block.queries = queries;
+  LatentForms full = create(block, Form::Materialized);
+  LatentForms inside = create(block, Form::FusedDecompress);
+  block.queries = chunk;
+  LatentForms latent = create(block, Form::Absorbed);
+  std::unique_ptr<Session> fullSession = start(full);
+  std::unique_ptr<Session> insideSession = start(inside);
+  std::unique_ptr<Session> latentSession = start(latent);
+  ProblemOptions problemOptions;
+  problemOptions.lens = {int32_t(tokens)};
+  problemOptions.page = options.page;
+  problemOptions.shuffle = false;
+  auto problem =
+      exitOnError(LatentProblem::create(full.attend(), problemOptions));
+  auto materialized = exitOnError(Materialized::create(
+      *problem, fullSession->getLibrary(), spec.modelType));
+  Absorbed absorbed(*problem, *latentSession, chunk);
+  attn_decode_params attention = problem->attention().params();
+  attn_mla_params fused = problem->params();
+  exitOnError(insideSession->prepare(fused, attention));
+  bench::TimingOptions timing;
+  timing.budgetSeconds = options.seconds;
+  timing.minRepetitions = 3;
+  timing.warmUps = 1;
+  std::vector<bench::Summary> times = bench::measureInTurn(
+      {[&](size_t) { exitOnError(absorbed.run()); },
+       [&](size_t) { materialized->run(); },
+       [&](size_t) { exitOnError(insideSession->decode(fused)); }},
+      timing);
+  return {tokens,          queries,         times[0].median,
+          times[1].median, times[2].median, times[0].waited};
+}
+
+llvm::json::Object FormBench::record(const Times &times) const {
+  llvm::errs() << llvm::formatv(
+      "T {0} S {1}: absorbed {2:f0} us, materialized {3:f0} us, "
+      "fused_decompress {4:f0} us, waited {5:f2}\n",
+      times.tokens, times.queries, times.absorbed * 1e6,
+      times.materialized * 1e6, times.fused * 1e6, times.waited);
+  cost::LatentShape dims = shape(times.tokens, times.queries);
+  return llvm::json::Object{{"model", spec.modelType},
+                            {"heads", dims.heads},
+                            {"rank", dims.rank},
+                            {"rope", dims.rope},
+                            {"nope", dims.nope},
+                            {"v", dims.v},
+                            {"context", times.tokens},
+                            {"queries", times.queries},
+                            {"absorbed_us", times.absorbed * 1e6},
+                            {"materialized_us", times.materialized * 1e6},
+                            {"fused_decompress_us", times.fused * 1e6},
+                            {"waited", times.waited}};
+}
+
+/// The FLOPs of each form's two kinds of work over the time that they take: one
+/// kind grows with the product of context and new tokens, the other with one of
+/// them alone, so that two timings tell them apart.
+llvm::json::Object FormBench::efficiencies(double peak) {
+  int64_t t1 = options.calibrate[0], t2 = options.calibrate[1];
+  int64_t s1 = options.calibrate[2], s2 = options.calibrate[3];
+  Times base = measure(t1, s1), longer = measure(t2, s1),
+        more = measure(t1, s2);
+  auto rates = [&](cost::LatentForm form, double first, double second,
+                   const cost::LatentShape &other) {
+    cost::LatentCost one = cost::latentCost(form, shape(t1, s1));
+    cost::LatentCost two = cost::latentCost(form, other);
+    double attention = (two.coreFlops - one.coreFlops) / (second - first);
+    double projection =
+        one.projectionFlops / (first - one.coreFlops / attention);
+    return llvm::json::Object{{"attention", attention / peak},
+                              {"projection", projection / peak}};
+  };
+  return llvm::json::Object{
+      {"timings",
+       llvm::json::Array{record(base), record(longer), record(more)}},
+      {"absorbed", rates(cost::LatentForm::Absorbed, base.absorbed,
+                         longer.absorbed, shape(t2, s1))},
+      {"materialized", rates(cost::LatentForm::Materialized, base.materialized,
+                             more.materialized, shape(t1, s2))},
+      {"fused_decompress", rates(cost::LatentForm::FusedDecompress, base.fused,
+                                 more.fused, shape(t1, s2))}};
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::ResetCommandLineParser(); // what libLLVM registers collides with ours
   Options options;
   cl::ParseCommandLineOptions(
       argc, argv,
-      "attn-bench-forms: time the absorbed and the materialized form of a "
-      "model's latent attention over query\ntokens and context, on one thread, "
-      "and what this machine reads and multiplies at most.\n"
+      "attn-bench-forms: time the three forms of a model's latent attention "
+      "over query tokens and context, on one\nthread, what this machine reads "
+      "and multiplies at most, and what each form reaches of that.\n"
       "scripts/plot-latent-forms compares them with the cost model.\n");
   exitOnError.setBanner("attn-bench-forms: error: ");
   exitOnError(options.validate());
@@ -143,6 +289,20 @@ int main(int argc, char **argv) {
     if (queries < 1 || queries % std::min(queries, kChunk))
       exitOnError(llvm::createStringError("--queries must be 1, 2, 3 or "
                                           "multiples of 4"));
+  if (!options.calibrate.empty() &&
+      (options.calibrate.size() != 4 ||
+       !(options.calibrate[0] < options.calibrate[1] &&
+         options.calibrate[2] < options.calibrate[3] &&
+         options.calibrate[2] >= kChunk && options.calibrate[2] % kChunk == 0 &&
+         options.calibrate[3] % kChunk == 0 &&
+         options.calibrate[3] <= options.calibrate[0])))
+    exitOnError(llvm::createStringError(
+        "--calibrate takes two contexts and two numbers of new tokens, "
+        "multiples of 4, that fit them: T1,T2,S1,S2 with S1 < S2 <= T1 < T2"));
+  if (options.contexts.empty() != options.queries.empty() ||
+      (options.contexts.empty() && options.calibrate.empty()))
+    exitOnError(llvm::createStringError(
+        "nothing to time: give --contexts and --queries, or --calibrate"));
   if (options.tensorParallel < 1)
     exitOnError(llvm::createStringError("--tensor-parallel must be positive"));
   mlir::DialectRegistry registry;
@@ -150,94 +310,31 @@ int main(int argc, char **argv) {
   mlir::MLIRContext context(registry);
   llvm::SourceMgr sources;
   mlir::SourceMgrDiagnosticHandler handler(sources, &context);
-  model::LatentBlockSpec spec =
-      exitOnError(model::loadLatentBlock(options.input));
-  DecodeOptions decode = exitOnError(options.decodeOptions());
-  CPUCompileOptions compile =
-      exitOnError(chooseLevel(options.isa, options.emulate));
+  FormBench forms(options, context);
+  const CPUCompileOptions &compile = forms.compileOptions();
   auto isa =
       static_cast<bench::Isa>(std::min(compile.level, compile.hostLevel));
-
-  const model::LatentSpec &latent = *spec.attention.latent;
-  int64_t heads = spec.attention.qHeads / options.tensorParallel;
   llvm::json::Array records;
   for (int64_t tokens : options.contexts)
     for (int64_t queries : options.queries) {
       if (queries > tokens)
         continue;
-      int64_t chunk = std::min(queries, kChunk);
-      BlockOptions block;
-      block.part = BlockOptions::Part::Attention;
-      block.batch = 1;
-      block.context = tokens;
-      block.tensorParallel = options.tensorParallel;
-      block.queries = queries;
-      LatentForms full = exitOnError(LatentForms::create(
-          &context, spec, block, decode, Form::Materialized));
-      LatentForms fusedForms = exitOnError(LatentForms::create(
-          &context, spec, block, decode, Form::FusedDecompress));
-      auto fusedSession =
-          exitOnError(Session::create(*fusedForms.kernel, compile, 1));
-      block.queries = chunk;
-      LatentForms absorbedForms = exitOnError(
-          LatentForms::create(&context, spec, block, decode, Form::Absorbed));
-      auto fullSession = exitOnError(Session::create(*full.kernel, compile, 1));
-      auto absorbedSession =
-          exitOnError(Session::create(*absorbedForms.kernel, compile, 1));
-      ProblemOptions problemOptions;
-      problemOptions.lens = {int32_t(tokens)};
-      problemOptions.page = options.page;
-      problemOptions.shuffle = false;
-      auto problem =
-          exitOnError(LatentProblem::create(full.attend(), problemOptions));
-      auto materialized = exitOnError(Materialized::create(
-          *problem, fullSession->getLibrary(), spec.modelType));
-      Absorbed absorbed(*problem, *absorbedSession, chunk);
-      attn_decode_params attention = problem->attention().params();
-      attn_mla_params fused = problem->params();
-      exitOnError(fusedSession->prepare(fused, attention));
-      bench::TimingOptions timing;
-      timing.budgetSeconds = options.seconds;
-      timing.minRepetitions = 3;
-      timing.warmUps = 1;
-      std::vector<bench::Summary> times = bench::measureInTurn(
-          {[&](size_t) { exitOnError(absorbed.run()); },
-           [&](size_t) { materialized->run(); },
-           [&](size_t) { materialized->decompress(0); },
-           [&](size_t) { exitOnError(fusedSession->decode(fused)); }},
-          timing);
-      records.push_back(
-          llvm::json::Object{{"model", spec.modelType},
-                             {"heads", heads},
-                             {"rank", latent.rank},
-                             {"rope", latent.rope},
-                             {"nope", latent.nope},
-                             {"v", latent.v},
-                             {"context", tokens},
-                             {"queries", queries},
-                             {"absorbed_us", times[0].median * 1e6},
-                             {"materialized_us", times[1].median * 1e6},
-                             {"decompress_us", times[2].median * 1e6},
-                             {"fused_us", times[3].median * 1e6},
-                             {"waited", times[0].waited}});
-      llvm::errs() << llvm::formatv(
-          "T {0} S {1}: absorbed {2:f0} us, materialized {3:f0} us (of which "
-          "decompression {4:f0}), fused {5:f0} us, waited {6:f2}\n",
-          tokens, queries, times[0].median * 1e6, times[1].median * 1e6,
-          times[2].median * 1e6, times[3].median * 1e6, times[0].waited);
+      records.push_back(forms.record(forms.measure(tokens, queries)));
     }
   bench::Buffer memory(size_t(256) << 20);
   double read =
       bench::readCeiling({{{memory.data(), memory.size()}}}, 1, {}, isa)
           .rate.median;
   auto peak = bench::computePeak(1, /*bf16=*/true, {}, isa);
-  llvm::outs() << llvm::formatv(
-      "{0:2}\n", llvm::json::Value(llvm::json::Object{
-                     {"machine", bench::describeMachine().machineClass},
-                     {"date", bench::utcNow()},
-                     {"isa", cpuLevelName(compile.level)},
-                     {"read_gbps", read},
-                     {"peak_gflops", peak ? peak->rate.median : 0.0},
-                     {"points", std::move(records)}}));
+  llvm::json::Object result{{"machine", bench::describeMachine().machineClass},
+                            {"date", bench::utcNow()},
+                            {"isa", cpuLevelName(compile.level)},
+                            {"read_gbps", read},
+                            {"peak_gflops", peak ? peak->rate.median : 0.0},
+                            {"points", std::move(records)}};
+  if (!options.calibrate.empty() && peak)
+    result["efficiency"] = forms.efficiencies(peak->rate.median * 1e9);
+  llvm::outs() << llvm::formatv("{0:2}\n",
+                                llvm::json::Value(std::move(result)));
   return 0;
 }

@@ -22,7 +22,10 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
                                     const RunOptions &runOptions,
                                     const BlockRun &run,
                                     llvm::json::Array &records) {
-  auto chosen = chooseForm(context, spec, run.block);
+  llvm::Expected<Form> chosen =
+      run.form ? *run.form
+               : chooseForm(context, spec, run.block, run.machine,
+                            /*fused=*/runOptions.device == "cpu");
   if (!chosen)
     return chosen.takeError();
   auto forms =

@@ -12,6 +12,8 @@
 #include "attn/Import/BlockModule.h"
 #include "llvm/Support/JSON.h"
 
+#include <optional>
+
 namespace attn {
 
 /// How a block is run.
@@ -20,9 +22,13 @@ struct BlockRun {
   DecodeOptions decode;
   uint64_t seed;
   bool check;
+  /// The form, or how it is chosen: by the machine of this name, or by FLOPs.
+  std::optional<Form> form;
+  std::string machine;
 };
 
-/// Rewrites the block to the form that suits its extents, compiles it for the
+/// Rewrites the block to a form, that which suits its extents if none is asked
+/// for, compiles it for the
 /// device of `options`, runs it on random inputs and, with `check`, compares
 /// the results with the float64 interpreter of the block as the model says it.
 /// False if they differ.

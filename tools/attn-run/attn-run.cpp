@@ -51,6 +51,16 @@ struct Options : RunOptions {
                                   cl::desc("With --block: devices that share "
                                            "the heads, of which this is one"),
                                   cl::init(1), cl::cat(category)};
+  cl::opt<std::string> form{
+      "form",
+      cl::desc("With --block, the form (absorbed, materialized, "
+               "fused_decompress) in the place of the chosen one"),
+      cl::cat(category)};
+  cl::opt<std::string> machine{
+      "machine",
+      cl::desc("With --block, the machine by which attn-select-form chooses, "
+               "such as amx-thread; without, FLOPs decide"),
+      cl::cat(category)};
   cl::opt<bool> interpretOnly{
       "interpret", cl::desc("Run the float64 interpreter, not a kernel"),
       cl::cat(category)};
@@ -160,6 +170,13 @@ static bool runLatentBlock(mlir::MLIRContext &context,
   run.block.tensorParallel = opts->tensorParallel;
   run.seed = opts->seed;
   run.check = opts->check;
+  run.machine = opts->machine;
+  if (!opts->form.empty()) {
+    run.form = symbolizeForm(opts->form);
+    if (!run.form)
+      exitOnError(llvm::createStringError(
+          "--form must be absorbed, materialized or fused_decompress"));
+  }
   return exitOnError(runBlock(&context,
                               exitOnError(model::loadLatentBlock(opts->input)),
                               *opts, run, records));
@@ -177,8 +194,11 @@ int main(int argc, char **argv) {
   exitOnError.setBanner("attn-run: error: ");
   if (options.block)
     options.mostQueries = 1024;
-  else if (options.tensorParallel.getNumOccurrences())
-    exitOnError(llvm::createStringError("--tensor-parallel needs --block"));
+  else if (options.tensorParallel.getNumOccurrences() ||
+           options.form.getNumOccurrences() ||
+           options.machine.getNumOccurrences())
+    exitOnError(llvm::createStringError(
+        "--tensor-parallel, --form and --machine need --block"));
   exitOnError(options.validate());
   for (int64_t tokens : opts->context)
     if (tokens < 0 || tokens > INT32_MAX)

@@ -56,17 +56,24 @@ llvm::Expected<LatentForms> LatentForms::create(
 
 llvm::Expected<Form> attn::chooseForm(mlir::MLIRContext *context,
                                       const model::LatentBlockSpec &spec,
-                                      const BlockOptions &block) {
+                                      const BlockOptions &block,
+                                      llvm::StringRef machine, bool fused) {
   auto module = buildBlockModule(context, spec, block);
   if (!module)
     return module.takeError();
   std::vector<std::unique_ptr<mlir::Pass>> passes;
-  passes.push_back(createAttnSelectForm());
+  AttnSelectFormOptions options;
+  options.machine = machine.str();
+  options.fused = fused;
+  passes.push_back(createAttnSelectForm(options));
   if (llvm::Error error = runPasses(**module, std::move(passes)))
     return std::move(error);
-  bool absorbed = false;
-  (*module)->walk([&](AttendOp op) { absorbed |= bool(op.getLatentAttr()); });
-  return absorbed ? Form::Absorbed : Form::Materialized;
+  Form form = Form::Materialized;
+  (*module)->walk([&](AttendOp op) {
+    if (op.getLatentAttr())
+      form = op.hasUpProjections() ? *op.getForm() : Form::Absorbed;
+  });
+  return form;
 }
 
 mlir::func::FuncOp

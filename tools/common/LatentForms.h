@@ -28,10 +28,14 @@ struct LatentForms {
   AttendOp attend();
 };
 
-/// The form that `attn-select-form` takes for static extents, by FLOPs alone.
+/// The form that `attn-select-form` takes for static extents on the machine of
+/// this name (empty: by FLOPs alone); `fused`: the target decompresses inside
+/// its kernels.
 llvm::Expected<Form> chooseForm(mlir::MLIRContext *context,
                                 const model::LatentBlockSpec &spec,
-                                const BlockOptions &block);
+                                const BlockOptions &block,
+                                llvm::StringRef machine = "",
+                                bool fused = false);
 
 } // namespace attn
 

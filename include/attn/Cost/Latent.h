@@ -50,7 +50,8 @@ struct LatentCost {
   /// context serves all S tokens; once more for every further pass).
   double projectionFlops;
   /// e T G (r + d_r), each latent row having its rotary part; materialised also
-  /// writes and reads e T H (n + d_r + v).
+  /// writes and reads e T H (n + d_r + v). Of the fused form's walks over the
+  /// rows, one a head, all but the first are left to the caches.
   double kvBytes;
   /// e H r (n + v): W_UK and W_UV, read once a step for the whole batch.
   double weightBytes;
@@ -60,6 +61,8 @@ struct LatentCost {
 
 LatentCost latentCost(LatentForm form, const LatentShape &shape);
 
+const FormEfficiency &efficiencyOf(const Machine &machine, LatentForm form);
+
 /// The number of new tokens below which the absorbed form has fewer FLOPs than
 /// decompression, over T tokens of context (none: infinitely many):
 ///   S < r D / (2r - D + r D / T),  D = n + v.
@@ -68,8 +71,10 @@ LatentCost latentCost(LatentForm form, const LatentShape &shape);
 double absorbThreshold(int64_t rank, int64_t nope, int64_t v,
                        std::optional<int64_t> context = std::nullopt);
 
-/// The time that no kernel of this form can beat, for `batch` sequences of the
-/// shape: the weights are read once for all of them.
+/// The time of this form for `batch` sequences of the shape: the weights are
+/// read once for all of them. No kernel beats it where the machine's
+/// efficiencies are 1; where they are measured, it is what kernels like those
+/// take.
 Roofline latentRoofline(const Machine &machine, LatentForm form,
                         const LatentShape &shape, int64_t batch);
 

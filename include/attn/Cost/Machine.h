@@ -22,6 +22,19 @@ namespace attn::cost {
 
 enum class MathType { BF16, FP8 };
 
+/// The shares of the peak that the kernels of one form of latent attention
+/// reach: in what grows with query tokens times context, and in what grows with
+/// one of them alone. 1 where nobody measured.
+struct FormEfficiency {
+  double attention = 1;
+  double projection = 1;
+};
+
+/// Those of each form, as attn-bench-forms measures them.
+struct LatentEfficiency {
+  FormEfficiency absorbed, materialized, fused;
+};
+
 /// A device's peaks. The bench fills one in from measurements; the known ones
 /// have the vendor's figures.
 struct Machine {
@@ -30,6 +43,7 @@ struct Machine {
   double readGBps;  ///< device memory, 1e9 bytes a second
   double bf16Flops; ///< dense
   double fp8Flops;  ///< dense; 0 without such units
+  LatentEfficiency latent = {};
 
   double flops(MathType type) const {
     return type == MathType::BF16 ? bf16Flops : fp8Flops;
@@ -42,6 +56,9 @@ struct Machine {
 const std::vector<Machine> &knownMachines();
 /// By name, or null.
 const Machine *findMachine(const std::string &name);
+
+/// Machines that attn-bench-forms was run on, with what its forms reached.
+const std::vector<Machine> &measuredMachines();
 
 /// A lower bound on the time of a kernel.
 struct Roofline {

@@ -28,6 +28,7 @@ Decompression::Decompression(Kernel &k) : k(k) {
     Product product(k.e, k.element(), matrix.getRows(), matrix.getCols(),
                     /*wideInput=*/false, schedule, reserve);
     product.setScratch(k.scratch);
+    product.setStripsInL2();
     int64_t packed = usesTiles() || weight.getTransposed()
                          ? k.reserve(matrix.getRows() * matrix.getCols() *
                                      Emitter::bytes(k.element()))

@@ -12,8 +12,9 @@ using namespace mlir;
 using namespace attn;
 using namespace attn::cpu;
 
-/// Streams of a head's weights.
-static constexpr int64_t kStreams = 4;
+/// Streams of a head's weights, and B tiles that are fetched ahead of a
+/// product.
+static constexpr int64_t kStreams = 4, kAhead = 4;
 
 Value Rows::at(Emitter &e, Value row) const {
   if (!groups)
@@ -186,6 +187,10 @@ void Product::multiplyTiles(const Rows &in, Value first, Value strip,
   Value rows[2] = {in.at(e, first), in.at(e, e.add(first, 16))};
   auto step = [&](Value i, int64_t part, ValueRange carried) {
     SmallVector<Value> next(carried), b;
+    for (int64_t line = 0; stripsInL2 && line < 32; ++line)
+      e.prefetch(
+          e.ptr(strip, e.add(e.mul(i, 32), line / 16 * k * 32 + kAhead * 1024 +
+                                               line % 16 * 64)));
     for (int64_t half : {0, 1})
       b.push_back(e.tileLoad(
           bType, e.ptr(strip, e.add(e.mul(i, 32), half * k * 32)), bStride));

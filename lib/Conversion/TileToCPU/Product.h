@@ -57,6 +57,9 @@ public:
   void multiplyTiles(const Rows &in, Value first, Value strip, const Rows &out,
                      Value outFirst, Value column, Value valid);
 
+  /// Strips are many and come from L2: a product fetches them ahead.
+  void setStripsInL2() { stripsInL2 = true; }
+
   /// Numbers of 16 bits that an element of the input is the sum of.
   int64_t parts() const { return wide ? 2 : 1; }
   Type inElement() { return wide ? e.f32() : element; }
@@ -73,6 +76,7 @@ private:
   int64_t k, n;
   bool wide; ///< the input is f32, and the weights are not
   tile::ProjectionScheduleAttr schedule;
+  bool stripsInL2 = false;
   Value scratch;
   /// Offsets of scratch: f32 rows of input and of sums, tiles of sums.
   int64_t inputs = 0, sums = 0, tileSums = 0;

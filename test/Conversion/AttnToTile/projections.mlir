@@ -108,9 +108,9 @@ func.func @no_form(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x1
 // CHECK: %[[Q:.*]] = tile.query : <160x192xbf16>
 // CHECK: %[[UK:.*]] = tile.weight key transposed : <512x128xbf16>
 // CHECK: %[[UV:.*]] = tile.weight value : <512x64xbf16>
-// CHECK: tile.stream (%[[ROWS:.*]], %[[LATENT:.*]]) :
-// CHECK: %[[K:.*]] = tile.decompress %[[ROWS]], %[[UK]] : ({{.*}}) -> <64x192xbf16>
-// CHECK: %[[V:.*]] = tile.decompress %[[LATENT]], %[[UV]] : ({{.*}}) -> <64x64xbf16>
+// CHECK: tile.stream (%[[ROWS:[a-z0-9]+]], %[[LATENT:[a-z0-9]+]]) :
+// CHECK: %[[K:.*]] = tile.decompress %[[ROWS]], %[[UK]] : {{.*}} -> !tile.tile<64x192xbf16>
+// CHECK: %[[V:.*]] = tile.decompress %[[LATENT]], %[[UV]] : {{.*}} -> !tile.tile<64x64xbf16>
 // CHECK: tile.dot %[[Q]], %[[K]]
 // CHECK: tile.dot_acc %{{.*}}, %[[V]]
 // CHECK: tile.kernel @inside_combine attributes {cache = #tile.cache<heads = 16, k = 192, v = 64,

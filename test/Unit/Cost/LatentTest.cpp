@@ -145,3 +145,17 @@ TEST(Latent, FormThresholdBoundsTheFasterForm) {
   EXPECT_EQ(formThreshold(slow, LatentForm::Materialized, shape, 1),
             std::nullopt);
 }
+
+TEST(Latent, EfficiencyDividesEachKindOfWork) {
+  Machine machine{"m", 0, 1e9, 1e12, 0};
+  machine.latent.absorbed = {0.5, 0.25};
+  LatentShape shape = deepSeekV3(16, 1000);
+  LatentCost cost = latentCost(LatentForm::Absorbed, shape);
+  EXPECT_DOUBLE_EQ(
+      latentRoofline(machine, LatentForm::Absorbed, shape, 1).mathSeconds,
+      (cost.coreFlops / 0.5 + cost.projectionFlops / 0.25) / 1e12);
+  EXPECT_DOUBLE_EQ(
+      latentRoofline(machine, LatentForm::FusedDecompress, shape, 1)
+          .mathSeconds,
+      latentCost(LatentForm::FusedDecompress, shape).flops() / 1e12);
+}

@@ -282,6 +282,8 @@ TEST(FusedDecompressRandom, MatchesTheOracle) {
                  16 * within(0, 3), 16 * within(2, 6),
                  16 * within(1, 6), within(1, 40),
                  within(1, 100),    {}};
+    // 1 - cos of a few outputs is an accident.
+    c.heads = std::max(c.heads, 512 / (c.qLen * c.v));
     c.element = Element(within(0, 5) > 1 ? 0 : within(1, 2));
     c.causal = within(0, 3) > 0;
     if (c.causal && within(0, 2) == 0)

@@ -46,7 +46,8 @@ TEST(FormChoice, SlowMemoryFavoursTheAbsorbedForm) {
   EXPECT_GT(l40s.threshold(kLong), h100.threshold(kLong));
 }
 
-/// The closed form is the comparison of the rooflines.
+/// The closed form is the comparison of the rooflines, with whatever kernels
+/// reach of the peak. Where the same bytes bind both forms, it absorbs.
 TEST(FormChoice, IsTheRooflineComparison) {
   interp::test::Random random(testSeed());
   auto draw = [&](int64_t low, int64_t high) {
@@ -55,24 +56,48 @@ TEST(FormChoice, IsTheRooflineComparison) {
   int absorbed = 0, cases = 2000;
   for (int i = 0; i < cases; ++i) {
     const auto &machines = cost::knownMachines();
-    const cost::Machine &machine = machines[draw(0, machines.size() - 1)];
+    cost::Machine machine = machines[draw(0, machines.size() - 1)];
+    if (i % 2)
+      for (cost::FormEfficiency *form :
+           {&machine.latent.absorbed, &machine.latent.materialized,
+            &machine.latent.fused})
+        *form = {double(draw(10, 100)) / 100, double(draw(10, 100)) / 100};
+    LatentForm other =
+        draw(0, 1) ? LatentForm::FusedDecompress : LatentForm::Materialized;
     int64_t context = int64_t(1) << draw(0, 17);
     LatentShape shape{draw(1, 128),  draw(16, 512), draw(0, 64),
                       draw(16, 192), draw(16, 256), draw(1, context),
                       context};
     int64_t batch = draw(1, 64);
-    FormChoice choice(machine, shape, batch);
-    bool wins =
-        cost::latentRoofline(machine, LatentForm::Absorbed, shape, batch)
-            .seconds() <
-        cost::latentRoofline(machine, LatentForm::Materialized, shape, batch)
-            .seconds();
+    FormChoice choice(machine, shape, batch, other);
+    cost::Roofline mine =
+        cost::latentRoofline(machine, LatentForm::Absorbed, shape, batch);
+    cost::Roofline theirs = cost::latentRoofline(machine, other, shape, batch);
+    bool tie = mine.seconds() == theirs.seconds() && !mine.mathBound();
+    bool wins = tie || mine.seconds() < theirs.seconds();
     EXPECT_EQ(choice.absorbs(shape.qLen, context), wins) << "case " << i;
     EXPECT_EQ(shape.qLen < choice.threshold(context), wins) << "case " << i;
     absorbed += wins;
   }
   EXPECT_GT(absorbed, cases / 10);
   EXPECT_LT(absorbed, cases * 9 / 10);
+}
+
+/// The kernel that decompresses has the other's FLOPs and fewer bytes; where it
+/// reaches less of the peak, neither is always the better one.
+TEST(FormChoice, DominanceIsForAllExtents) {
+  LatentShape v3{128, 512, 64, 128, 128, 1, 1};
+  cost::Machine machine = *cost::findMachine("h100");
+  auto choice = [&](LatentForm form) {
+    return FormChoice(machine, v3, 1, form);
+  };
+  EXPECT_TRUE(choice(LatentForm::FusedDecompress)
+                  .dominates(choice(LatentForm::Materialized)));
+  EXPECT_FALSE(choice(LatentForm::Materialized)
+                   .dominates(choice(LatentForm::FusedDecompress)));
+  machine.latent.fused.attention = 0.5;
+  EXPECT_FALSE(choice(LatentForm::FusedDecompress)
+                   .dominates(choice(LatentForm::Materialized)));
 }
 
 static llvm::SmallVector<std::unique_ptr<mlir::Pass>>
@@ -142,6 +167,67 @@ TEST(SelectForm, TakesTheCheaperBranch) {
       }
   EXPECT_GE(taken[false], 4);
   EXPECT_GE(taken[true], 4);
+}
+
+/// With a kernel that decompresses, and efficiencies by which each form is the
+/// best somewhere, the branch taken is the one of the least time.
+TEST(SelectForm, TakesTheCheapestOfThree) {
+  uint64_t seed = testSeed();
+  int taken[3] = {0, 0, 0};
+  AttnSelectFormOptions options;
+  options.fused = true;
+  options.efficiency = {0.5, 0.05, 1.0, 0.3, 0.4, 0.6};
+  for (int64_t queries = 1; queries <= 24; queries += queries < 8 ? 1 : 8)
+    for (int64_t tokens : {int64_t(4), int64_t(8), int64_t(24)}) {
+      Block block;
+      block.batch = 1;
+      block.queries = queries;
+      block.tokens = tokens;
+      block.heads = 3;
+      block.rank = 8;
+      block.rope = 2;
+      block.nope = block.v = 4;
+      block.dynamic = true;
+      if (queries > tokens)
+        continue;
+      SCOPED_TRACE(block.describe());
+      llvm::SmallVector<std::unique_ptr<mlir::Pass>> passes;
+      passes.push_back(createAttnSelectForm(options));
+      auto original = compile(block.ir());
+      auto all = compile(block.ir(), std::move(passes));
+      ASSERT_TRUE(original && all);
+      ASSERT_EQ(count<mlir::scf::IfOp>(*all), 2);
+      ASSERT_EQ(count<AttendOp>(*all), 3);
+      interp::test::Random random(seed++);
+      auto arguments = block.arguments(random);
+      interp::Tensor expected = output(*original, arguments);
+      interp::test::expectNear(output(*all, arguments), expected, 1e-9);
+
+      cost::Machine machine = flopsOnly();
+      machine.latent = {{0.5, 0.05}, {1, 0.3}, {0.4, 0.6}};
+      LatentShape shape{3, 8, 2, 4, 4, queries, tokens, /*elementBytes=*/4};
+      LatentForm best = LatentForm::Absorbed;
+      for (LatentForm form :
+           {LatentForm::FusedDecompress, LatentForm::Materialized})
+        if (cost::latentRoofline(machine, form, shape, 1).seconds() <
+            cost::latentRoofline(machine, best, shape, 1).seconds())
+          best = form;
+      all->walk([&](AttendOp op) { // Spoil the branch that should be taken.
+        LatentForm form = op.hasUpProjections() ? LatentForm::FusedDecompress
+                          : op.getLatentAttr()  ? LatentForm::Absorbed
+                                                : LatentForm::Materialized;
+        if (form == best)
+          op.setScaleAttr(mlir::Builder(op.getContext()).getF32FloatAttr(-1.5));
+      });
+      interp::Tensor spoilt = output(*all, arguments);
+      double worst = 0;
+      for (auto [a, b] : llvm::zip(spoilt.data, expected.data))
+        worst = std::max(worst, std::abs(a - b));
+      EXPECT_GT(worst, 1e-6);
+      ++taken[int(best)];
+    }
+  for (int form = 0; form < 3; ++form)
+    EXPECT_GE(taken[form], 1) << "of form " << form;
 }
 
 /// A block in the absorbed form is chosen for just the same.

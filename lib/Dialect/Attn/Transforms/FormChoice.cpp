@@ -21,17 +21,19 @@ Machine attn::flopsOnly() {
 
 // Every term of the costs is bilinear in S and T, so that one token of each
 // gives the coefficients.
-FormChoice::FormChoice(const Machine &machine, LatentShape shape,
-                       int64_t batch) {
+FormChoice::FormChoice(const Machine &machine, LatentShape shape, int64_t batch,
+                       LatentForm other) {
   shape.qLen = shape.context = 1;
   LatentCost absorbed = latentCost(LatentForm::Absorbed, shape);
-  LatentCost full = latentCost(LatentForm::Materialized, shape);
+  LatentCost full = latentCost(other, shape);
+  const FormEfficiency &reached = efficiencyOf(machine, LatentForm::Absorbed);
+  const FormEfficiency &reachedFull = efficiencyOf(machine, other);
   double unit = 2.0 * double(shape.heads);
   double ridge = machine.ridge(MathType::BF16);
-  a = absorbed.coreFlops / unit;
-  b = absorbed.projectionFlops / unit;
-  m = full.coreFlops / unit;
-  c = full.projectionFlops / unit;
+  a = absorbed.coreFlops / unit / reached.attention;
+  b = absorbed.projectionFlops / unit / reached.projection;
+  m = full.coreFlops / unit / reachedFull.attention;
+  c = full.projectionFlops / unit / reachedFull.projection;
   k = ridge * full.kvBytes / unit;
   w = ridge * full.weightBytes / double(batch) / unit;
 }

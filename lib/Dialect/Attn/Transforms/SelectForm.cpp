@@ -18,6 +18,8 @@
 #include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
+#include <limits>
+#include <vector>
 
 namespace attn {
 #define GEN_PASS_DEF_ATTNSELECTFORM
@@ -63,12 +65,34 @@ struct ChoiceWriter {
                : arith::AddFOp::create(b, loc, product, number(summand));
   }
 
-  Value write(const FormChoice &choice, Value query, Value latent);
+  /// True (i1) where the absorbed form is the faster one.
+  Value absorbs(const FormChoice &choice, Value query, Value latent);
+  /// True where the form that `choice` decompresses in is no slower than
+  /// `that` one's.
+  Value prefers(const FormChoice &choice, const FormChoice &that, Value query,
+                Value latent);
+  /// T (m S + c), or the bytes, whichever takes longer.
+  Value time(const FormChoice &choice, Value s, Value t);
 };
 } // namespace
 
-/// True (i1) where the absorbed form is the faster one.
-Value ChoiceWriter::write(const FormChoice &choice, Value query, Value latent) {
+Value ChoiceWriter::time(const FormChoice &choice, Value s, Value t) {
+  Value flops = arith::MulFOp::create(b, loc, t, linear(s, choice.m, choice.c));
+  return choice.k > 0 ? arith::MaximumFOp::create(b, loc, flops,
+                                                  linear(t, choice.k, choice.w))
+                            .getResult()
+                      : flops;
+}
+
+Value ChoiceWriter::prefers(const FormChoice &choice, const FormChoice &that,
+                            Value query, Value latent) {
+  Value s = extent(query, 1), t = extent(latent, 1);
+  return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLE,
+                               time(choice, s, t), time(that, s, t));
+}
+
+Value ChoiceWriter::absorbs(const FormChoice &choice, Value query,
+                            Value latent) {
   int64_t tokens = tensorType(latent).getDimSize(1);
   if (!ShapedType::isDynamic(tokens)) {
     // An infinite bound becomes one that no extent reaches.
@@ -81,26 +105,37 @@ Value ChoiceWriter::write(const FormChoice &choice, Value query, Value latent) {
   Value s = extent(query, 1), t = extent(latent, 1);
   Value absorbed =
       arith::MulFOp::create(b, loc, s, linear(t, choice.a, choice.b));
-  Value decompressed =
-      arith::MulFOp::create(b, loc, t, linear(s, choice.m, choice.c));
-  if (choice.k > 0)
-    decompressed = arith::MaximumFOp::create(b, loc, decompressed,
-                                             linear(t, choice.k, choice.w));
   return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, absorbed,
-                               decompressed);
+                               time(choice, s, t));
 }
 
 //===----------------------------------------------------------------------===//
 // The pass
 //===----------------------------------------------------------------------===//
 
+static LatentResults buildFused(OpBuilder &builder, const LatentBlock &block) {
+  return buildWithUpProjections(builder, block, Form::FusedDecompress);
+}
+
 namespace {
+/// A form that decompresses, and its comparison with the absorbed one.
+struct Alternative {
+  LatentForm form;
+  StringRef name;
+  LatentResults (*build)(OpBuilder &, const LatentBlock &);
+  FormChoice choice;
+};
+
 struct SelectForm : attn::impl::AttnSelectFormBase<SelectForm> {
   using Base::Base;
 
   void runOnOperation() override;
   LogicalResult readMachine();
+  LogicalResult readEfficiency();
   LogicalResult select(AttendOp attend, PatternRewriter &rewriter);
+  SmallVector<Alternative> alternatives(const LatentBlock &block,
+                                        const LatentShape &shape,
+                                        int64_t batch);
   void choose(LatentBlock &block, bool isAbsorbed, const LatentShape &shape,
               int64_t batch, PatternRewriter &rewriter);
   void writeBoth(LatentBlock &block, const LatentShape &shape, int64_t batch,
@@ -139,59 +174,108 @@ static std::string price(const cost::Machine &machine, LatentForm form,
   return text;
 }
 
-/// Both extents are static: the cheaper form, by a rewrite if the block has the
-/// other one.
+/// The forms that decompress and that the target has, the ones with fewer bytes
+/// first.
+SmallVector<Alternative> SelectForm::alternatives(const LatentBlock &block,
+                                                  const LatentShape &shape,
+                                                  int64_t batch) {
+  SmallVector<Alternative> forms;
+  // attn.attend carries the up-projections of one group only.
+  if (fused && block.dims.getGroups() == 1)
+    forms.push_back({LatentForm::FusedDecompress,
+                     "decompressed in the kernel",
+                     buildFused,
+                     {target, shape, batch, LatentForm::FusedDecompress}});
+  forms.push_back({LatentForm::Materialized,
+                   "decompressed",
+                   buildDecompressed,
+                   {target, shape, batch, LatentForm::Materialized}});
+  return forms;
+}
+
+/// Both extents are static: the cheapest form, by a rewrite if the block has
+/// another one.
 void SelectForm::choose(LatentBlock &block, bool isAbsorbed,
                         const LatentShape &shape, int64_t batch,
                         PatternRewriter &rewriter) {
   auto seconds = [&](LatentForm form) {
     return cost::latentRoofline(target, form, shape, batch).seconds();
   };
-  bool absorb =
-      seconds(LatentForm::Absorbed) < seconds(LatentForm::Materialized);
-  ++(absorb ? numAbsorbed : numMaterialized);
-  if (absorb != isAbsorbed) {
+  SmallVector<Alternative> others = alternatives(block, shape, batch);
+  const Alternative &best =
+      *llvm::min_element(others, [&](const auto &x, const auto &y) {
+        return seconds(x.form) < seconds(y.form);
+      });
+  bool absorb = llvm::all_of(others, [&](const Alternative &other) {
+    return other.choice.absorbs(double(shape.qLen), double(shape.context));
+  });
+  bool isThere = absorb ? isAbsorbed
+                        : !isAbsorbed && best.form == LatentForm::Materialized;
+  if (!isThere) {
     rewriter.setInsertionPoint(block.last);
     replaceBlock(rewriter, block,
                  absorb ? buildAbsorbed(rewriter, block)
-                        : buildDecompressed(rewriter, block));
+                        : best.build(rewriter, block));
   }
-  remark::passed(block.attend.getLoc(), remarkNamed("select-form"))
-      << formatv("{0} ({1}): absorbed {2}; decompressed {3}",
-                 absorb ? "absorbed" : "decompressed", target.name,
-                 price(target, LatentForm::Absorbed, shape, batch),
-                 price(target, LatentForm::Materialized, shape, batch))
-             .str();
+  ++(absorb                                     ? numAbsorbed
+     : best.form == LatentForm::FusedDecompress ? numFused
+                                                : numMaterialized);
+  std::string text =
+      formatv("{0} ({1}): absorbed {2}", absorb ? "absorbed" : best.name,
+              target.name, price(target, LatentForm::Absorbed, shape, batch));
+  for (const Alternative &other : others)
+    text += formatv("; {0} {1}", other.name,
+                    price(target, other.form, shape, batch));
+  remark::passed(block.attend.getLoc(), remarkNamed("select-form")) << text;
 }
 
-/// An extent is unknown: both forms, and the comparison of their costs.
+/// An extent is unknown: the absorbed form and one that decompresses, and the
+/// comparison of their costs; the latter in both ways where neither is always
+/// the better one.
 void SelectForm::writeBoth(LatentBlock &block, const LatentShape &shape,
                            int64_t batch, PatternRewriter &rewriter) {
   Location loc = block.attend.getLoc();
-  FormChoice choice(target, shape, batch);
+  SmallVector<Alternative> others = alternatives(block, shape, batch);
+  if (others.size() == 2 && others[0].choice.dominates(others[1].choice))
+    others.pop_back();
   rewriter.setInsertionPoint(block.last);
   ChoiceWriter writer{rewriter, loc};
-  Value condition = writer.write(choice, resolveColumns(block.queryNope).source,
-                                 resolveColumns(block.latent).source);
+  Value query = resolveColumns(block.queryNope).source;
+  Value latent = resolveColumns(block.latent).source;
+  Value condition = writer.absorbs(others[0].choice, query, latent);
+  if (others.size() == 2)
+    condition =
+        arith::AndIOp::create(rewriter, loc, condition,
+                              writer.absorbs(others[1].choice, query, latent));
   auto branch = [&](auto build) {
     return [&, build](OpBuilder &builder, Location loc) {
       scf::YieldOp::create(builder, loc, build(builder, block));
     };
   };
+  auto decompressed = [&](OpBuilder &builder,
+                          const LatentBlock &block) -> LatentResults {
+    if (others.size() == 1)
+      return others[0].build(builder, block);
+    Value first = ChoiceWriter{builder, loc}.prefers(
+        others[0].choice, others[1].choice, query, latent);
+    auto which = scf::IfOp::create(builder, loc, first, branch(others[0].build),
+                                   branch(others[1].build));
+    return LatentResults(which.getResults());
+  };
   auto both = scf::IfOp::create(rewriter, loc, condition, branch(buildAbsorbed),
-                                branch(buildDecompressed));
+                                branch(decompressed));
   replaceBlock(rewriter, block, LatentResults(both.getResults()));
   ++numVersioned;
   int64_t tokens = tensorType(block.latent.source).getDimSize(1);
+  bool unknown = ShapedType::isDynamic(tokens);
+  double bound = std::numeric_limits<double>::infinity();
+  for (const Alternative &other : others)
+    bound = std::min(bound,
+                     other.choice.threshold(unknown ? 1e15 : double(tokens)));
   remark::passed(loc, remarkNamed("select-form"))
-      << (ShapedType::isDynamic(tokens)
-              ? formatv("both ({0}): absorbed below {1:f1} query tokens over "
-                        "long contexts",
-                        target.name, choice.threshold(1e15))
-                    .str()
-              : formatv("both ({0}): absorbed below {1:f1} query tokens",
-                        target.name, choice.threshold(double(tokens)))
-                    .str());
+      << formatv("both ({0}): absorbed below {1:f1} query tokens{2}",
+                 target.name, bound, unknown ? " over long contexts" : "")
+             .str();
 }
 
 /// The query's up-projection W_UQ and W_UK are both matrices per head, and
@@ -247,20 +331,39 @@ LogicalResult SelectForm::select(AttendOp attend, PatternRewriter &rewriter) {
   return success();
 }
 
+/// What kernels reach of the peak, where the options say it.
+LogicalResult SelectForm::readEfficiency() {
+  if (efficiency.empty())
+    return success();
+  if (efficiency.size() != 6 ||
+      !llvm::all_of(efficiency, [](double x) { return x > 0 && x <= 1; }))
+    return getOperation()->emitError(
+        "efficiency takes six shares above 0 and up to 1: attention and "
+        "projection of absorbed, materialized and fused_decompress");
+  ArrayRef<double> e(efficiency);
+  target.latent = {{e[0], e[1]}, {e[2], e[3]}, {e[4], e[5]}};
+  return success();
+}
+
 /// The machine that the options name or give.
 LogicalResult SelectForm::readMachine() {
   target = flopsOnly();
   if (!machine.empty()) {
-    const cost::Machine *known = cost::findMachine(machine);
-    if (!known) {
+    std::vector<cost::Machine> known = cost::knownMachines();
+    llvm::append_range(known, cost::measuredMachines());
+    auto found = llvm::find_if(
+        known, [&](const cost::Machine &m) { return m.name == machine; });
+    if (found == known.end()) {
       InFlightDiagnostic diag = getOperation()->emitError("unknown machine '")
                                 << machine << "': expected one of ";
-      llvm::interleaveComma(cost::knownMachines(), diag,
+      llvm::interleaveComma(known, diag,
                             [&](const cost::Machine &m) { diag << m.name; });
       return diag;
     }
-    target = *known;
+    target = *found;
   }
+  if (failed(readEfficiency()))
+    return failure();
   if (readGBps == 0 && tflops == 0)
     return success();
   if (machine.empty() && (readGBps == 0 || tflops == 0))

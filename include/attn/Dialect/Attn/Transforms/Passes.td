@@ -244,6 +244,14 @@ def AttnSelectForm : Pass<"attn-select-form"> {
     it is a bound on S. An unknown batch counts as 1: it only divides w, the
     weights' bytes.
 
+    With `fused`, decompression inside the kernel is the third candidate: it has
+    the FLOPs of the decompressed form and the bytes of the absorbed one.
+
+    Kernels do not reach a machine's peak, and not the same share of it in every
+    form. Where the machine's description or `efficiency` says which share, each
+    term above is divided by its own: of the absorbed form, attention and
+    projections; of the others, attention and decompression.
+
     Folding W_UQ and W_UK into one weight, where the query is decompressed from
     a latent of its own, is priced in a remark and not done.
 
@@ -268,13 +276,20 @@ def AttnSelectForm : Pass<"attn-select-form"> {
                            "::mlir::tensor::TensorDialect"];
   let options = [
     Option<"machine", "machine", "std::string", "\"\"",
-           "A machine of attn/Cost/Machine.h, such as h100">,
+           "A machine of lib/Cost/Machine.cpp, such as h100">,
     Option<"readGBps", "read-gbps", "double", "0",
            "Memory bandwidth in 1e9 bytes a second">,
     Option<"tflops", "tflops", "double", "0",
-           "Peak rate in 1e12 FLOPs a second">];
+           "Peak rate in 1e12 FLOPs a second">,
+    Option<"fused", "fused", "bool", "false",
+           "The target decompresses inside its kernels: consider that form too">,
+    ListOption<"efficiency", "efficiency", "double",
+           "Shares of the peak that kernels reach, as attn-bench-forms prints "
+           "them: attention and projection of absorbed, materialized and "
+           "fused_decompress">];
   let statistics = [
     Statistic<"numAbsorbed", "absorbed", "Attentions absorbed">,
+    Statistic<"numFused", "fused", "Attentions decompressed in the kernel">,
     Statistic<"numMaterialized", "materialized", "Attentions decompressed">,
     Statistic<"numVersioned", "versioned", "Attentions in both forms">,
     Statistic<"numUnfolded", "unfolded", "Pairs of weights left apart">];
