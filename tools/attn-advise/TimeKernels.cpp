@@ -55,6 +55,7 @@ static constexpr Probe kHeadProbes[] = {
     {"mha:24/128", 12},
     {"gqa:36/12/128", 12},
     {"mqa:24/128", 12},
+    {"mha:24/128", 12, Residence::Memory},
     {"gqa:36/12/128", 12, Residence::Memory},
     {"mqa:24/128", 2, Residence::Memory},
 };
