@@ -12,7 +12,6 @@
 
 using namespace attn;
 using namespace attn::advisor;
-using cost::KernelCosts;
 using cost::KernelWork;
 using llvm::createStringError;
 namespace json = llvm::json;

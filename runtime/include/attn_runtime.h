@@ -559,8 +559,8 @@ ATTN_API attn_status attn_project(const attn_project_params *params);
     up-projections was compiled to. Of `form = absorbed`: q_nope W_UK, attention
     over the latent cache, and the result times W_UV. Of `form =
     fused_decompress`, on the CPU: one kernel, which makes K and V of the rows;
-    taken where the library lacks the former for this q_len. Zero-initialise, set
-    struct_size, then fill. */
+    taken where the library lacks the former for this q_len. Zero-initialise,
+   set struct_size, then fill. */
 typedef struct attn_mla_params {
   uint32_t struct_size; /**< sizeof(attn_mla_params) */
   uint32_t flags;       /**< 0 */

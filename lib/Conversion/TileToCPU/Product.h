@@ -21,7 +21,7 @@ constexpr int64_t kTileRows = 32, kTileColumns = 32;
 /// group r / 16, whose rows start `offset` bytes into it.
 struct Rows {
   Value base, stride;
-  Value groups, offset;
+  Value groups = {}, offset = {};
 
   Value at(Emitter &e, Value row) const;
 };

@@ -253,7 +253,8 @@ LogicalResult ProjectionOp::verify() {
     return emitOpError("on engine amx multiplies bf16, with k and n multiples "
                        "of 32");
   if (std::optional<GPUProjectionScheduleAttr> gpu = getGpuSchedule();
-      gpu && (getN() % gpu->getColumns() || 16 * gpu->getStages() > getK()))
+      gpu && (getN() % gpu->getColumns() ||
+              16 * int64_t(gpu->getStages()) > int64_t(getK())))
     return emitOpError("on a GPU has n of ") // Y4
            << getN() << " in blocks of " << gpu->getColumns() << ", and k of "
            << getK() << " in " << gpu->getStages() << " stages of 16 and more";
