@@ -269,9 +269,9 @@ TEST(FusedDecompressEmulated, MatchesTheOracle) {
 }
 
 TEST(FusedDecompressRandom, MatchesTheOracle) {
-  // Always the same cases: of fresh ones in bf16 about 1 in 150 is a few percent
-  // over the bound (seed 112022: 1.26e-3 where 1.22e-3 is allowed), for K and V
-  // are rounded once more than the bound knows of. See docs/mla.md.
+  // Always the same cases: of fresh ones in bf16 about 1 in 150 is a few
+  // percent over the bound (seed 112022: 1.26e-3 where 1.22e-3 is allowed), for
+  // K and V are rounded once more than the bound knows of. See docs/mla.md.
   const char *text = getenv("ATTN_TEST_SEED");
   uint64_t seed = text ? strtoull(text, nullptr, 10) : 1;
   std::cout << "ATTN_TEST_SEED=" << seed << std::endl;
