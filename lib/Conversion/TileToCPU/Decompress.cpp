@@ -109,7 +109,8 @@ View Decompression::run(tile::DecompressOp op, const View &rows) {
     e.loop(k.kvTile(), 4, [&](Value first) {
       SmallVector<Value> targets;
       for (int64_t i = 0; i < 4; ++i) {
-        part.product.stageRow(in.at(e, e.add(first, i)), i);
+        part.product.stageRow(in.at(e, e.add(first, i)),
+                              part.product.staged(i));
         targets.push_back(out.at(e, e.add(first, i)));
       }
       part.product.multiplyStaged(matrix, 4, targets);

@@ -38,7 +38,9 @@ private:
     }
   };
   bool usesTiles() {
-    return k.op.getUpScheduleAttr().getEngine() == tile::Engine::Amx;
+    tile::ProjectionScheduleAttr schedule = k.op.getUpScheduleAttr();
+    return schedule.getEngine() == tile::Engine::Amx &&
+           k.kvTile() > schedule.getFewRows();
   }
   void transpose(Value from, Value to, int64_t rows, int64_t columns);
   Value matrixOf(tile::WeightOp weight);

@@ -65,6 +65,7 @@ public:
 
 private:
   LogicalResult check();
+  LogicalResult checkDecompressedTiles();
   LogicalResult checkDecompression();
   void loadItem();
   LogicalResult emitBody();
@@ -136,7 +137,8 @@ LogicalResult KernelLowering::check() {
   if (k.kDim() % 16 || k.vDim() % 16)
     return op.emitOpError("widths of K and V must be multiples of 16, got ")
            << k.kDim() << " and " << k.vDim();
-  if (k.decompresses() && failed(checkDecompression()))
+  if (failed(checkDecompressedTiles()) ||
+      (k.decompresses() && failed(checkDecompression())))
     return failure();
   if (!op.getCombine() && k.engine() != tile::Engine::Fma && k.kDim() < 32)
     return op.emitOpError("K must be at least 32 wide for this engine");
@@ -144,6 +146,19 @@ LogicalResult KernelLowering::check() {
     return op.emitOpError("engine ")
            << tile::stringifyEngine(k.engine()) << " multiplies bf16 only";
   return success();
+}
+
+LogicalResult KernelLowering::checkDecompressedTiles() {
+  WalkResult result = op.walk([](tile::DecompressOp inner) {
+    auto rows = dyn_cast<BlockArgument>(inner.getRows());
+    if (rows && rows.getArgNumber() < 2 &&
+        inner.getWeight().getDefiningOp<tile::WeightOp>())
+      return WalkResult::advance();
+    inner.emitOpError("needs rows that the stream hands over, and a weight of "
+                      "tile.weight");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
 }
 
 LogicalResult KernelLowering::checkDecompression() {

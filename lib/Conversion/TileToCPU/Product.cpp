@@ -47,11 +47,11 @@ void Product::storeRow(Value low, Value high, Value at) {
   e.store(e.roundTo(high, element), e.ptr(at, count * es()), es());
 }
 
-void Product::stageRow(Value source, int64_t index) {
+void Product::stageRow(Value source, Value to) {
   int64_t bytes = Emitter::bytes(inElement());
   e.loop(k, lanes(), [&](Value i) {
     e.store(e.loadAsF32(e.ptr(source, e.mul(i, bytes)), lanes(), inElement()),
-            e.ptr(staged(), e.mul(e.add(i, index * k), 4)), 4);
+            e.ptr(to, e.mul(i, 4)), 4);
   });
 }
 

@@ -41,9 +41,9 @@ public:
   /// By vector FMA: the first `height` (1, 2 or 4) rows of `staged()`, rows of
   /// k f32, times `weight`; row i goes to `targets[i]`.
   void multiplyStaged(Value weight, int64_t height, ArrayRef<Value> targets);
-  Value staged() { return e.ptr(scratch, inputs); }
-  /// Copies a row to the `index`-th staged one.
-  void stageRow(Value source, int64_t index);
+  Value staged(int64_t row = 0) { return e.ptr(scratch, inputs + row * k * 4); }
+  /// Copies a row of input to the staged one at `to`.
+  void stageRow(Value source, Value to);
 
   /// On AMX tiles: interleaves 32 columns of `weight` in pairs of rows, to
   /// `stripBytes()` bytes.

@@ -60,7 +60,6 @@ private:
   bool wide() { return op.getWideInput() && !op.getElement().isF32(); }
   Type inElement() { return product->inElement(); }
   int64_t inBytes() { return Emitter::bytes(inElement()); }
-  int64_t lanes() { return schedule.getVector(); }
   int64_t combineFact(StringRef name) {
     auto facts = combine->getAttrOfType<DictionaryAttr>(kKernelAttrName);
     return cast<IntegerAttr>(facts.get(name)).getInt();
@@ -134,14 +133,7 @@ void ProjectionLowering::startMerges() {
 /// Makes row `row` of the current head as f32 at `to`: reads it, or merges it
 /// where its request was split.
 void ProjectionLowering::stageRow(const Rows &in, Value row, Value to) {
-  auto read = [&] {
-    Value source = in.at(e, row);
-    e.loop(k(), lanes(), [&](Value i) {
-      e.store(
-          e.loadAsF32(e.ptr(source, e.mul(i, inBytes())), lanes(), inElement()),
-          e.ptr(to, e.mul(i, 4)), 4);
-    });
-  };
+  auto read = [&] { product->stageRow(in.at(e, row), to); };
   if (!combine)
     return read();
   // Tokens of joined batch entries count on from request to request.

@@ -47,3 +47,37 @@ tile.kernel @tiles attributes {group = 2 : i64, q_len = 16 : i64, cache = #rows,
     : (!tile.tile<16x64xf32>, !tile.tile<16x1xf32>, !tile.tile<16x1xf32>) -> (!tile.tile<16x64xf32>, !tile.tile<16x1xf32>)
   tile.store %o, %lse : !tile.tile<16x64xf32>, !tile.tile<16x1xf32>
 }
+
+// A tile of no more rows than few_rows is multiplied by vector FMA.
+
+// CHECK-LABEL: func.func @few_rows(
+// CHECK-NOT: amx.tile_mulf
+// CHECK: vector.fma
+// CHECK-COUNT-2: amx.tile_mulf
+tile.kernel @few_rows attributes {group = 2 : i64, q_len = 16 : i64, cache = #rows, up = #tile.up<nope = 32, v = 64>,
+    schedule = #tile.schedule<engine = amx, vector = 16, kv_tile = 32, prefetch = 0, exp2_degree = 4>,
+    up_schedule = #tile.projection_schedule<engine = amx, vector = 16, few_rows = 32, prefetch = 0>} {
+  %q = tile.query : !tile.tile<16x64xbf16>
+  %wk = tile.weight key : !tile.tile<32x32xbf16>
+  %wv = tile.weight value : !tile.tile<32x64xbf16>
+  %m = tile.constant -1.0e30 : !tile.tile<16x1xf32>
+  %l = tile.constant 0.0 : !tile.tile<16x1xf32>
+  %a = tile.constant 0.0 : !tile.tile<16x64xf32>
+  %r:3 = tile.stream (%c, %cv) : (!tile.tile<32x64xbf16>, !tile.tile<32x32xbf16>)
+         iter(%m0 = %m, %l0 = %l, %a0 = %a)
+       : (!tile.tile<16x1xf32>, !tile.tile<16x1xf32>, !tile.tile<16x64xf32>) {
+    %k = tile.decompress %c, %wk : (!tile.tile<32x64xbf16>, !tile.tile<32x32xbf16>) -> !tile.tile<32x64xbf16>
+    %v = tile.decompress %cv, %wv : (!tile.tile<32x32xbf16>, !tile.tile<32x64xbf16>) -> !tile.tile<32x64xbf16>
+    %s = tile.dot %q, %k : (!tile.tile<16x64xbf16>, !tile.tile<32x64xbf16>) -> !tile.tile<16x32xf32>
+    %x = tile.score %s {scale = 1.0 : f32} : !tile.tile<16x32xf32> -> !tile.tile<16x32xf32>
+    %p, %m1, %l1, %alpha = tile.online_softmax %x, %m0, %l0
+      : (!tile.tile<16x32xf32>, !tile.tile<16x1xf32>, !tile.tile<16x1xf32>)
+      -> (!tile.tile<16x32xbf16>, !tile.tile<16x1xf32>, !tile.tile<16x1xf32>, !tile.tile<16x1xf32>)
+    %a1 = tile.dot_acc %p, %v, %a0, %alpha
+      : (!tile.tile<16x32xbf16>, !tile.tile<32x64xbf16>, !tile.tile<16x64xf32>, !tile.tile<16x1xf32>) -> !tile.tile<16x64xf32>
+    tile.yield %m1, %l1, %a1 : !tile.tile<16x1xf32>, !tile.tile<16x1xf32>, !tile.tile<16x64xf32>
+  }
+  %o, %lse = tile.normalize %r#2, %r#0, %r#1
+    : (!tile.tile<16x64xf32>, !tile.tile<16x1xf32>, !tile.tile<16x1xf32>) -> (!tile.tile<16x64xf32>, !tile.tile<16x1xf32>)
+  tile.store %o, %lse : !tile.tile<16x64xf32>, !tile.tile<16x1xf32>
+}

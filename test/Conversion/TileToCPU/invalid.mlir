@@ -185,3 +185,28 @@ tile.kernel @up_width attributes {group = 2 : i64, q_len = 1 : i64, schedule = #
     up_schedule = #tile.projection_schedule<engine = amx, vector = 16, few_rows = 4, prefetch = 0>,
     cache = #tile.cache<heads = 1, k = 64, v = 32, element = bf16, layout = row, v_in_k = true>} {
 }
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+#cache = #tile.cache<heads = 1, k = 16, v = 16, element = f32, layout = row, v_in_k = false>
+
+// What is multiplied and by what is known by the ops that give it.
+
+tile.kernel @foreign_weight attributes {group = 1 : i64, q_len = 1 : i64, schedule = #fma, cache = #cache} {
+  tile.stream (%k, %v) : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>) iter() : () {
+    // expected-error @+1 {{needs rows that the stream hands over, and a weight of tile.weight}}
+    %x = tile.decompress %k, %v : (!tile.tile<16x16xf32>, !tile.tile<16x16xf32>) -> !tile.tile<16x16xf32>
+    tile.yield
+  }
+}
+
+// -----
+
+#fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 16, prefetch = 0, exp2_degree = 6>
+
+// expected-error @+1 {{widths of latent rows must be multiples of 16}}
+tile.kernel @rank attributes {group = 2 : i64, q_len = 1 : i64, schedule = #fma, up = #tile.up<nope = 24, v = 32>,
+    up_schedule = #tile.projection_schedule<engine = fma, vector = 8, few_rows = 4, prefetch = 0>,
+    cache = #tile.cache<heads = 1, k = 32, v = 24, element = bf16, layout = row, v_in_k = true>} {
+}
