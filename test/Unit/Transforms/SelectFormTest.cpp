@@ -117,6 +117,35 @@ static interp::Tensor output(mlir::ModuleOp module,
                          : std::get<interp::Tensor>(results[0]);
 }
 
+/// One that is interpreted in no time.
+static Block smallBlock(int64_t queries, int64_t tokens) {
+  Block block;
+  block.batch = 1;
+  block.queries = queries;
+  block.tokens = tokens;
+  block.rank = 8;
+  block.rope = 2;
+  block.nope = block.v = 4;
+  return block;
+}
+
+/// Gives the branches that `which` names another scale; returns how far that
+/// moves the output from `expected`.
+static double spoil(mlir::ModuleOp module,
+                    llvm::ArrayRef<interp::Value> arguments,
+                    const interp::Tensor &expected,
+                    llvm::function_ref<bool(AttendOp)> which) {
+  module.walk([&](AttendOp op) {
+    if (which(op))
+      op.setScaleAttr(mlir::Builder(op.getContext()).getF32FloatAttr(-1.5));
+  });
+  interp::Tensor spoilt = output(module, arguments);
+  double worst = 0;
+  for (auto [a, b] : llvm::zip(spoilt.data, expected.data))
+    worst = std::max(worst, std::abs(a - b));
+  return worst;
+}
+
 /// Both branches compute the block, and the one that the comparison says is
 /// taken: one branch gets another scale, and the result shows it or not.
 TEST(SelectForm, TakesTheCheaperBranch) {
@@ -126,14 +155,8 @@ TEST(SelectForm, TakesTheCheaperBranch) {
   for (auto [readGBps, tflops] : {std::pair(0.0, 0.0), std::pair(1000.0, 2.0)})
     for (int64_t queries = 1; queries <= 8; ++queries)
       for (int64_t tokens : {int64_t(8), int64_t(24)}) {
-        Block block;
-        block.batch = 1;
-        block.queries = queries;
-        block.tokens = tokens;
+        Block block = smallBlock(queries, tokens);
         block.heads = 3;
-        block.rank = 8;
-        block.rope = 2;
-        block.nope = block.v = 4;
         block.dynamic = true;
         block.lse = queries % 2;
         SCOPED_TRACE(block.describe());
@@ -153,15 +176,9 @@ TEST(SelectForm, TakesTheCheaperBranch) {
           machine = {"", 0, readGBps, tflops * 1e12, 0};
         LatentShape shape{3, 8, 2, 4, 4, 1, 1, /*elementBytes=*/4};
         bool absorbs = FormChoice(machine, shape, 1).absorbs(queries, tokens);
-        both->walk([](AttendOp op) {
-          if (op.getLatentAttr()) // The absorbed branch.
-            op.setScaleAttr(
-                mlir::Builder(op.getContext()).getF32FloatAttr(-1.5));
+        double worst = spoil(*both, arguments, expected, [](AttendOp op) {
+          return bool(op.getLatentAttr()); // The absorbed branch.
         });
-        interp::Tensor spoilt = output(*both, arguments);
-        double worst = 0;
-        for (auto [a, b] : llvm::zip(spoilt.data, expected.data))
-          worst = std::max(worst, std::abs(a - b));
         EXPECT_EQ(worst > 1e-6, absorbs);
         ++taken[absorbs];
       }
@@ -179,14 +196,8 @@ TEST(SelectForm, TakesTheCheapestOfThree) {
   options.efficiency = {0.5, 0.05, 1.0, 0.3, 0.4, 0.6};
   for (int64_t queries = 1; queries <= 24; queries += queries < 8 ? 1 : 8)
     for (int64_t tokens : {int64_t(4), int64_t(8), int64_t(24)}) {
-      Block block;
-      block.batch = 1;
-      block.queries = queries;
-      block.tokens = tokens;
+      Block block = smallBlock(queries, tokens);
       block.heads = 3;
-      block.rank = 8;
-      block.rope = 2;
-      block.nope = block.v = 4;
       block.dynamic = true;
       if (queries > tokens)
         continue;
@@ -212,17 +223,11 @@ TEST(SelectForm, TakesTheCheapestOfThree) {
         if (cost::latentRoofline(machine, form, shape, 1).seconds() <
             cost::latentRoofline(machine, best, shape, 1).seconds())
           best = form;
-      all->walk([&](AttendOp op) { // Spoil the branch that should be taken.
-        LatentForm form = op.hasUpProjections() ? LatentForm::FusedDecompress
-                          : op.getLatentAttr()  ? LatentForm::Absorbed
-                                                : LatentForm::Materialized;
-        if (form == best)
-          op.setScaleAttr(mlir::Builder(op.getContext()).getF32FloatAttr(-1.5));
+      double worst = spoil(*all, arguments, expected, [&](AttendOp op) {
+        return best == (op.hasUpProjections() ? LatentForm::FusedDecompress
+                        : op.getLatentAttr()  ? LatentForm::Absorbed
+                                              : LatentForm::Materialized);
       });
-      interp::Tensor spoilt = output(*all, arguments);
-      double worst = 0;
-      for (auto [a, b] : llvm::zip(spoilt.data, expected.data))
-        worst = std::max(worst, std::abs(a - b));
       EXPECT_GT(worst, 1e-6);
       ++taken[int(best)];
     }
@@ -233,13 +238,7 @@ TEST(SelectForm, TakesTheCheapestOfThree) {
 /// A block in the absorbed form is chosen for just the same.
 TEST(SelectForm, ReadsBothForms) {
   for (int64_t queries : {2, 7}) {
-    Block block;
-    block.batch = 1;
-    block.queries = queries;
-    block.tokens = 24;
-    block.rank = 8;
-    block.rope = 2;
-    block.nope = block.v = 4;
+    Block block = smallBlock(queries, /*tokens=*/24);
     auto passes = selectForm(0, 0);
     passes.insert(passes.begin(), createAttnAbsorb());
     auto direct = compile(block.ir(), selectForm(0, 0));
