@@ -19,6 +19,7 @@
 #include "attn/Harness/Check.h"
 #include "attn/Harness/LatentProblem.h"
 #include "attn/Harness/Session.h"
+#include "attn/Interpreter/Interpreter.h"
 #include "attn/Register.h"
 #include "mlir/IR/MLIRContext.h"
 #include "gtest/gtest.h"
@@ -211,6 +212,32 @@ void checkCase(const LatentCase &c, uint64_t seed, bool emulated = false) {
 
 } // namespace
 
+/// The yardstick counts that K and V are rounded: it is another than that of
+/// exact ones.
+TEST(FusedDecompressYardstick, RoundsKAndV) {
+  LatentCase c{2, 64, 32, 32, 32, 1, 16, {40}};
+  auto forms = formsOf(c, 40);
+  ASSERT_TRUE(bool(forms)) << llvm::toString(forms.takeError());
+  ProblemOptions problemOptions;
+  problemOptions.lens = c.lens;
+  problemOptions.page = c.page;
+  auto problem = LatentProblem::create(forms->attend(), problemOptions);
+  ASSERT_TRUE(bool(problem)) << llvm::toString(problem.takeError());
+  auto arguments = (*problem)->interpreterArguments(0, 1);
+  auto original = forms->function(forms->original);
+  auto exact = interp::interpret(original, arguments);
+  auto rounded = interp::interpret(forms->function(forms->rewritten), arguments,
+                                   {}, /*roundResults=*/true);
+  ASSERT_TRUE(exact && rounded);
+  double worst = 0, largest = 0;
+  for (auto [x, y] : llvm::zip(std::get<interp::Tensor>((*exact)[0]).data,
+                               std::get<interp::Tensor>((*rounded)[0]).data)) {
+    worst = std::max(worst, std::fabs(x - y));
+    largest = std::max(largest, std::fabs(x));
+  }
+  EXPECT_GT(worst, 1e-3 * largest);
+}
+
 class FusedDecompress : public testing::TestWithParam<LatentCase> {};
 
 TEST_P(FusedDecompress, MatchesTheOracle) { checkCase(GetParam(), 1); }
@@ -270,11 +297,14 @@ TEST(FusedDecompressEmulated, MatchesTheOracle) {
 
 TEST(FusedDecompressRandom, MatchesTheOracle) {
   // Always the same cases: of fresh ones in bf16 about 1 in 150 is a few
-  // percent over the bound (seed 112022: 1.26e-3 where 1.22e-3 is allowed), for
-  // K and V are rounded once more than the bound knows of. See docs/mla.md.
+  // percent over the bound (seed 112022: 1.26e-3 where 1.22e-3 is allowed). The
+  // yardstick rounds K and V as the kernel does; but where that moves outputs
+  // by more than half a unit in the last place, a row's error depends on which
+  // way the output is rounded then, and in a row of few outputs the yardstick
+  // may have been lucky. See docs/mla.md.
   const char *text = getenv("ATTN_TEST_SEED");
   uint64_t seed = text ? strtoull(text, nullptr, 10) : 1;
-  std::cout << "ATTN_TEST_SEED=" << seed << std::endl;
+  std::cout << "ATTN_TEST_SEED=" << seed << "\n";
   std::mt19937_64 random(seed);
   auto within = [&](int64_t low, int64_t high) {
     return low + int64_t(random() % uint64_t(high - low + 1));
