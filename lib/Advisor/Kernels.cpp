@@ -7,6 +7,7 @@
 
 #include "attn/Advisor/Kernels.h"
 #include "attn/Advisor/Sections.h"
+#include "attn/Model/Json.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -42,7 +43,7 @@ static llvm::Error readFile(llvm::StringRef path,
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return refuse(buffer.getError().message());
-  auto json = llvm::json::parse((*buffer)->getBuffer());
+  auto json = model::parseJson((*buffer)->getBuffer());
   if (!json)
     return refuse(llvm::toString(json.takeError()));
   if (!json->getAsArray())

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Advisor/Machines.h"
+#include "attn/Model/Json.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -77,7 +78,7 @@ llvm::Expected<MachineChoice> advisor::findMachine(llvm::StringRef name,
         llvm::formatv("--gpu {0}: no such file, and not one of {1}, cpu:this",
                       name, llvm::join(names, ", ")));
   }
-  auto json = llvm::json::parse((*buffer)->getBuffer());
+  auto json = model::parseJson((*buffer)->getBuffer());
   if (!json)
     return createStringError(
         llvm::formatv("{0}: {1}", name, llvm::toString(json.takeError())));

@@ -49,6 +49,9 @@ struct Options : RunOptions {
 /// make rows whose sums do not stay in L2.
 constexpr int64_t kChunk = 4;
 
+/// Tokens of a sequence.
+constexpr int64_t kMostTokens = 1 << 24;
+
 /// The absorbed form of any number of query tokens, on this thread: both
 /// projections of all of them, and attention a few at a time.
 class Absorbed {
@@ -282,7 +285,7 @@ int main(int argc, char **argv) {
         "--device, --batch, --threads, --q-len, --batch-invariant and --json "
         "are not for this tool: one sequence on one thread of the CPU"));
   for (int64_t tokens : options.contexts)
-    if (tokens < 1 || tokens > 1 << 24)
+    if (tokens < 1 || tokens > kMostTokens)
       exitOnError(
           llvm::createStringError("--contexts must be 1 to 16777216 tokens"));
   for (int64_t queries : options.queries)
@@ -293,12 +296,14 @@ int main(int argc, char **argv) {
       (options.calibrate.size() != 4 ||
        !(options.calibrate[0] < options.calibrate[1] &&
          options.calibrate[2] < options.calibrate[3] &&
+         options.calibrate[1] <= kMostTokens &&
          options.calibrate[2] >= kChunk && options.calibrate[2] % kChunk == 0 &&
          options.calibrate[3] % kChunk == 0 &&
          options.calibrate[3] <= options.calibrate[0])))
     exitOnError(llvm::createStringError(
         "--calibrate takes two contexts and two numbers of new tokens, "
-        "multiples of 4, that fit them: T1,T2,S1,S2 with S1 < S2 <= T1 < T2"));
+        "multiples of 4, that fit them: T1,T2,S1,S2 with S1 < S2 <= T1 < T2 <= "
+        "16777216"));
   if (options.contexts.empty() != options.queries.empty() ||
       (options.contexts.empty() && options.calibrate.empty()))
     exitOnError(llvm::createStringError(

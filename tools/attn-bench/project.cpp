@@ -32,12 +32,16 @@
 using namespace attn::bench;
 namespace cl = llvm::cl;
 
-static cl::opt<int32_t> heads("heads", cl::desc("heads"), cl::init(128));
+static cl::OptionCategory category("options");
+static cl::opt<int32_t> heads("heads", cl::desc("Heads"), cl::init(128),
+                              cl::cat(category));
 static cl::list<int32_t> threadCounts("pool", cl::CommaSeparated,
-                                      cl::desc("threads"),
+                                      cl::desc("Threads, of a case each"),
+                                      cl::cat(category),
                                       cl::list_init<int32_t>({1, 2}));
 static cl::list<int64_t> rowCounts("rows", cl::CommaSeparated,
-                                   cl::desc("batch * q_len"),
+                                   cl::desc("batch * q_len, of a case each"),
+                                   cl::cat(category),
                                    cl::list_init<int64_t>({1, 4, 16, 64}));
 
 namespace {
@@ -59,6 +63,7 @@ constexpr Projection projections[] = {
 
 /// Random bf16 values of about one.
 static void fill(char *data, size_t bytes) {
+  // NOLINTNEXTLINE(bugprone-random-generator-seed): the same on every run
   std::minstd_rand random(1);
   for (size_t i = 0; i + 2 <= bytes; i += 2) {
     auto bits = uint16_t(0x3f00 | (random() & 0x80ff));
@@ -115,7 +120,9 @@ static bool run(const Projection &projection, int64_t rows, attn_pool *pool,
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  cl::ParseCommandLineOptions(argc, argv, "attn_project on cold weights\n");
+  cl::HideUnrelatedOptions(category); // libLLVM registers its own
+  cl::ParseCommandLineOptions(
+      argc, argv, "attn-bench-project: time attn_project on cold weights.\n");
 
   size_t bytes = size_t(heads) * 128 * 512 * 2;
   size_t count = coldCopies(bytes);

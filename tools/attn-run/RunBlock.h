@@ -28,10 +28,9 @@ struct BlockRun {
 };
 
 /// Rewrites the block to a form, that which suits its extents if none is asked
-/// for, compiles it for the
-/// device of `options`, runs it on random inputs and, with `check`, compares
-/// the results with the float64 interpreter of the block as the model says it.
-/// False if they differ.
+/// for, compiles it for the device of `options`, runs it on random inputs and,
+/// with `check`, compares the results with the float64 interpreter of the block
+/// as the model says it. False if they differ.
 llvm::Expected<bool> runBlock(mlir::MLIRContext *context,
                               const model::LatentBlockSpec &spec,
                               const RunOptions &options, const BlockRun &run,

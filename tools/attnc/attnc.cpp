@@ -33,8 +33,7 @@ int main(int argc, char **argv) {
       argc, argv,
       "attnc: compile the attention of models into a library that an inference "
       "engine links.\n\n  attnc llama/config.json --target cpu -o pack\n  "
-      "attnc --check "
-      "pack\n");
+      "attnc --check pack\n");
   exitOnError.setBanner("attnc: error: ");
   exitOnError(cli.checkMode());
   if (cli.check.getNumOccurrences()) {

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Advisor/Machines.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "gtest/gtest.h"
 
 #include <cstring>
@@ -61,6 +63,21 @@ TEST(Machines, BestCeilingsOfBenchRecords) {
   EXPECT_EQ(choice->machine.readGBps, 12);
   EXPECT_EQ(choice->machine.bf16Flops, 310e9);
   EXPECT_EQ(choice->machine.memoryGB, 0);
+}
+
+// LLVM's parser recurses.
+TEST(Machines, DeepFilesAreRefused) {
+  llvm::SmallString<64> path;
+  int descriptor;
+  ASSERT_FALSE(
+      llvm::sys::fs::createTemporaryFile("deep", "json", descriptor, path));
+  llvm::FileRemover remover(path);
+  llvm::raw_fd_ostream(descriptor, /*shouldClose=*/true)
+      << std::string(1000000, '[');
+  auto choice = findMachine(path);
+  ASSERT_FALSE(bool(choice));
+  EXPECT_NE(llvm::toString(choice.takeError()).find("nested more than"),
+            std::string::npos);
 }
 
 TEST(Machines, UnknownNameListsTheKnown) {
