@@ -21,11 +21,10 @@
 |* What differs from a call on the CPU:
 |* - attn_decode makes three launches, attn_mla_decode five, attn_merge,
 |*   attn_append and attn_project one each, and nothing else: no allocation, no
-synchronisation and no read of device
-|*   memory, so they can be captured in a CUDA graph. The grids of attn_decode
-|*   and attn_mla_decode, and their workspaces, depend on capacities; lengths
-are read when the kernels
-|*   run, so a graph captured at one length is right and balanced at any other.
+|*   synchronisation and no read of device memory, so they can be captured in a
+|*   CUDA graph. The grids of attn_decode and attn_mla_decode, and their
+|*   workspaces, depend on capacities; lengths are read when the kernels run, so
+|*   a graph captured at one length is right and balanced at any other.
 |* - Device memory cannot be inspected. That tensors, lengths, block ids and
 |*   slots are device memory, and that lengths lie in [0, max_seq_len], and ids
 |*   and slots in the pool, is the caller's promise; ATTN_ERROR_SEQ_LEN_*,

@@ -96,7 +96,7 @@ typedef struct attn_work_item {
  */
 typedef struct attn_combine_item {
   int64_t batch;
-  int64_t head_begin, head_end; /**< kv heads [begin, end) */
+  int64_t head_begin, head_end; /**< as a work item's */
   int64_t slot_begin;           /**< first slot */
   int64_t slot_count;           /**< number of slots; 0 writes zeros and -inf */
   int64_t slot_stride; /**< distance between this request's slots, >= 1 */

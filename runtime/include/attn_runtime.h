@@ -199,9 +199,10 @@ ATTN_API const attn_kernel_desc *attn_library_kernel(const attn_library *lib,
     "cuda"), isa (a level, or "sm_80" and the like), dtype,
     layout, q_heads, kv_heads, k_dim, v_dim, q_len, kv_tile, page_multiple,
     window, scale, softcap, causal, sinks, v_in_k, score_mod, out_f32, emulated,
-    merge_only, scratch_bytes. *length is the text's, without the final zero; at
-    most capacity - 1 bytes and a zero are stored. `text` may be null with
-    capacity 0. Errors: NULL_POINTER, VALUE (there is no such kernel). */
+    merge_only, decompress, nope, v, scratch_bytes. *length is the text's,
+    without the final zero; at most capacity - 1 bytes and a zero are stored.
+    `text` may be null with capacity 0. Errors: NULL_POINTER, VALUE (there is no
+    such kernel). */
 ATTN_API attn_status attn_library_kernel_json(const attn_library *lib,
                                               uint32_t index, char *text,
                                               size_t capacity, size_t *length);
@@ -560,14 +561,14 @@ ATTN_API attn_status attn_project(const attn_project_params *params);
     over the latent cache, and the result times W_UV. Of `form =
     fused_decompress`, on the CPU: one kernel, which makes K and V of the rows;
     taken where the library lacks the former for this q_len. Zero-initialise,
-   set struct_size, then fill. */
+    set struct_size, then fill. */
 typedef struct attn_mla_params {
   uint32_t struct_size; /**< sizeof(attn_mla_params) */
   uint32_t flags;       /**< 0 */
   /** The attention: facts (with ATTN_FLAG_V_IN_K; k_dim = rank + rope, v_dim =
       rank), capacities, cache, lengths, lse, pool. Its q, out, their strides
-      and its workspace are not read: the call has its own, and its out is f32
-      (ATTN_FLAG_OUT_F32 need not be set). */
+      and its workspace are not read: the call has its own. Whether
+      ATTN_FLAG_OUT_F32 is set does not matter. */
   const attn_decode_params *decode;
   int32_t nope;       /**< fact: width of q_nope, >= 1 */
   int32_t v;          /**< fact: width of out, >= 1 */

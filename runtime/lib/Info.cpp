@@ -154,6 +154,9 @@ attn_status attn_library_kernel_json(const attn_library *lib, uint32_t index,
   json.addBool("out_f32", desc->flags & ATTN_KERNEL_OUT_F32);
   json.addBool("emulated", desc->flags & ATTN_KERNEL_EMULATED);
   json.addBool("merge_only", !desc->kernel && !isGpu);
+  json.addBool("decompress", desc->flags & ATTN_KERNEL_DECOMPRESS);
+  json.addInteger("nope", desc->nope);
+  json.addInteger("v", desc->v);
   json.addInteger("scratch_bytes", desc->scratch_bytes);
   *length = json.finish();
   return ATTN_OK;

@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cinttypes>
+#include <cstring>
 
 using namespace attn::runtime;
 
@@ -181,6 +182,18 @@ attn_status attn::runtime::checkTensors(const attn_mla_params &p,
                        {heads, p.out_stride_head}});
 }
 
+void attn::runtime::setDenseRows(attn_decode_params &d, const void *q,
+                                 void *out) {
+  d.q = q;
+  d.q_stride_head = d.k_dim;
+  d.q_stride_token = int64_t(d.q_heads) * d.k_dim;
+  d.q_stride_batch = d.q_len * d.q_stride_token;
+  d.out = out;
+  d.out_stride_head = d.v_dim;
+  d.out_stride_token = int64_t(d.q_heads) * d.v_dim;
+  d.out_stride_batch = d.q_len * d.out_stride_token;
+}
+
 /// Makes one batch entry of several where their tokens continue each other, so
 /// that the weights are read once for all of them.
 static void joinBatches(Projection &p) {
@@ -340,14 +353,7 @@ attn_status attn_mla_decode(const attn_library *lib,
   if (s.decompressing)
     return decompressAndAttend(p, d, s.attention);
   char *workspace = static_cast<char *>(p.workspace);
-  d.q = workspace + s.layout.query;
-  d.q_stride_head = d.k_dim;
-  d.q_stride_token = int64_t(d.q_heads) * d.k_dim;
-  d.q_stride_batch = d.q_len * d.q_stride_token;
-  d.out = workspace + s.layout.output;
-  d.out_stride_head = d.v_dim;
-  d.out_stride_token = int64_t(d.q_heads) * d.v_dim;
-  d.out_stride_batch = d.q_len * d.out_stride_token;
+  setDenseRows(d, workspace + s.layout.query, workspace + s.layout.output);
   d.workspace = workspace;
   d.workspace_bytes = s.layout.query;
   DecodeJob attention;

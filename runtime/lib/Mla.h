@@ -31,6 +31,10 @@ attn_status selectProjection(const attn_library *lib,
 attn_status checkTensors(const attn_mla_params &params,
                          const attn_decode_params &decode);
 
+/// Has the attention read its query at `q` and write to `out`: rows as wide as
+/// the cache's, in one piece.
+void setDenseRows(attn_decode_params &decode, const void *q, void *out);
+
 } // namespace attn::runtime
 
 #endif // ATTN_RUNTIME_LIB_MLA_H

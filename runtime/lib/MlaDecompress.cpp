@@ -9,6 +9,7 @@
 
 #include "Check.h"
 #include "Library.h"
+#include "Mla.h"
 #include "Select.h"
 #include "attn_layout.h"
 
@@ -49,13 +50,6 @@ attn::runtime::findDecompressing(const attn_library &lib,
   return best;
 }
 
-/// Bytes of the query's rows where they have to be brought together.
-static uint64_t joinedBytes(const attn_kernel_desc &desc, int64_t batch) {
-  uint64_t width = uint64_t(desc.nope) + uint64_t(desc.k_dim - desc.v_dim);
-  return uint64_t(batch) * uint64_t(rowsOf(desc)) * uint64_t(headsOf(desc)) *
-         width * uint64_t(attn_dtype_size(desc.dtype));
-}
-
 attn_status attn::runtime::selectDecompressing(const attn_kernel_desc &desc,
                                                const attn_decode_params &d,
                                                Selection &selection,
@@ -65,7 +59,10 @@ attn_status attn::runtime::selectDecompressing(const attn_kernel_desc &desc,
   ATTN_TRY(layOutWorkspace(desc, d, selection.shape, selection.layout));
   WorkspaceDivider divider;
   divider.add({selection.layout.total});
-  divider.add({joinedBytes(desc, 1), uint64_t(d.max_batch)});
+  // The query's rows, where they have to be brought together.
+  uint64_t width = uint64_t(desc.nope) + uint64_t(desc.k_dim - desc.v_dim);
+  divider.add({uint64_t(d.max_batch), uint64_t(d.q_len), uint64_t(d.q_heads),
+               width, uint64_t(attn_dtype_size(d.dtype))});
   return divider.finish(bytes);
 }
 
@@ -113,18 +110,10 @@ static bool areJoined(const attn_mla_params &p, const attn_decode_params &d) {
 attn_status attn::runtime::decompressAndAttend(const attn_mla_params &p,
                                                attn_decode_params &d,
                                                const Selection &selection) {
-  int64_t heads = d.q_heads;
   auto *workspace = static_cast<char *>(p.workspace);
   // The checks see a query and an output as wide as the rows; both have been
   // checked as they are.
-  d.q = p.q_nope;
-  d.q_stride_head = d.k_dim;
-  d.q_stride_token = heads * d.k_dim;
-  d.q_stride_batch = d.q_len * d.q_stride_token;
-  d.out = p.out;
-  d.out_stride_head = d.v_dim;
-  d.out_stride_token = heads * d.v_dim;
-  d.out_stride_batch = d.q_len * d.out_stride_token;
+  setDenseRows(d, p.q_nope, p.out);
   d.workspace = workspace;
   d.workspace_bytes = selection.layout.total;
   DecodeJob job;
@@ -140,13 +129,12 @@ attn_status attn::runtime::decompressAndAttend(const attn_mla_params &p,
   args.w_uv = p.w_uv;
   PoolSession session(d.pool);
   if (!areJoined(p, d)) {
-    WorkspaceDivider divider;
-    divider.add({selection.layout.total});
-    JoinJob join = {&p, &d, workspace + divider.add({0}), job.threads};
+    // Behind the attention's own, as selectDecompressing divides it.
+    JoinJob join = {&p, &d, workspace + selection.layout.total, job.threads};
     session.run(joinRows, &join);
     args.q = join.to;
     args.q_stride_head = p.nope + d.k_dim - d.v_dim;
-    args.q_stride_token = heads * args.q_stride_head;
+    args.q_stride_token = d.q_heads * args.q_stride_head;
     args.q_stride_batch = d.q_len * args.q_stride_token;
   }
   runDecode(job, session);

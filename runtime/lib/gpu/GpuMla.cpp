@@ -70,14 +70,7 @@ static attn_decode_params makeAttention(const attn_mla_params &p,
   attn_decode_params d = decode;
   d.workspace = workspace;
   d.workspace_bytes = s.queries;
-  d.q = workspace + s.queries;
-  d.q_stride_head = d.k_dim;
-  d.q_stride_token = int64_t(d.q_heads) * d.k_dim;
-  d.q_stride_batch = d.q_len * d.q_stride_token;
-  d.out = workspace + s.outputs;
-  d.out_stride_head = d.v_dim;
-  d.out_stride_token = int64_t(d.q_heads) * d.v_dim;
-  d.out_stride_batch = d.q_len * d.out_stride_token;
+  setDenseRows(d, workspace + s.queries, workspace + s.outputs);
   return d;
 }
 
