@@ -8,7 +8,6 @@
 #include "GpuRecorder.h"
 
 #include <cstring>
-#include <functional>
 
 using namespace attn::test;
 
@@ -66,10 +65,6 @@ struct GpuMla : Gpu {
   attn_decode_params attention;
   attn_mla_params p = {};
 };
-
-std::vector<uint32_t> gridOf(const Recorder::Launch &launch) {
-  return {launch.shape.grid, launch.shape.grid + 3};
-}
 
 } // namespace
 
@@ -210,6 +205,23 @@ TEST_F(GpuMla, NamesTheMissingProjection) {
   EXPECT_TRUE(recorder.launches.empty());
 }
 
+TEST_F(Gpu, LatentAttentionInOneCallNeedsItsOutputInF32) {
+  attn_gpu_kernel_desc latent = gpuKernel();
+  latent.flags |= ATTN_KERNEL_V_IN_K;
+  ASSERT_EQ(open({latent}), ATTN_OK);
+  attn_decode_params decode = gpuParams();
+  decode.flags |= ATTN_FLAG_V_IN_K;
+  attn_mla_params p = {};
+  p.struct_size = sizeof p;
+  p.decode = &decode;
+  p.nope = p.v = 128;
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_STREQ(
+      attn_error_message(),
+      "no kernel fits; gqa misses 1 fact, first out in f32: yes asked, "
+      "kernel has no");
+}
+
 TEST_F(GpuMla, BadCallsLaunchNothing) {
   ASSERT_EQ(open({latentKernel()}), ATTN_OK);
   struct {
@@ -284,11 +296,7 @@ TEST_F(GpuMla, ProjectIsOneLaunch) {
 
 TEST_F(GpuMla, BadProjectsLaunchNothing) {
   ASSERT_EQ(open({}), ATTN_OK);
-  struct {
-    const char *what;
-    std::function<void(attn_project_params &)> spoil;
-    attn_status status;
-  } const cases[] = {
+  const BadCall<attn_project_params> cases[] = {
       {"no library", [](auto &q) { q.lib = nullptr; }, ATTN_ERROR_NULL_POINTER},
       {"an old caller's struct", [](auto &q) { q.struct_size = 136; },
        ATTN_ERROR_NULL_POINTER},
@@ -320,13 +328,7 @@ TEST_F(GpuMla, BadProjectsLaunchNothing) {
        ATTN_ERROR_MISALIGNED},
       {"rows", [](auto &q) { q.rows = INT32_MAX; }, ATTN_ERROR_SHAPE},
   };
-  for (const auto &each : cases) {
-    attn_project_params q = gpuProjectParams(lib.get());
-    each.spoil(q);
-    EXPECT_EQ(attn_project(&q), each.status)
-        << each.what << ": " << attn_error_message();
-  }
-  EXPECT_TRUE(recorder.launches.empty());
+  expectRefused(cases, gpuProjectParams(lib.get()), attn_project);
 }
 
 // As kernels, projections of one name are of one GPU each.

@@ -71,13 +71,21 @@ T *devicePointer(uintptr_t value) {
   return reinterpret_cast<T *>(value << 20);
 }
 
-/// A call that fits gpuKernel(): a paged cache, three of at most four requests.
-inline attn_decode_params gpuParams() {
-  attn_decode_params p = {};
+/// What every call begins with.
+template <typename Params>
+Params gpuCall() {
+  Params p = {};
   p.struct_size = sizeof p;
-  p.flags = ATTN_FLAG_CAUSAL;
   p.device = ATTN_DEVICE_CUDA;
   p.dtype = ATTN_BF16;
+  p.stream = devicePointer<void>(8);
+  return p;
+}
+
+/// A call that fits gpuKernel(): a paged cache, three of at most four requests.
+inline attn_decode_params gpuParams() {
+  auto p = gpuCall<attn_decode_params>();
+  p.flags = ATTN_FLAG_CAUSAL;
   p.layout = ATTN_LAYOUT_ROW;
   p.q_heads = 32;
   p.kv_heads = 8;
@@ -105,7 +113,6 @@ inline attn_decode_params gpuParams() {
   p.out_stride_head = 128;
   p.workspace = devicePointer<void>(7);
   p.workspace_bytes = uint64_t(1) << 40;
-  p.stream = devicePointer<void>(8);
   return p;
 }
 
@@ -122,10 +129,7 @@ inline attn_decode_params gpuIndexParams() {
 
 /// States of gpuKernel()'s shape to merge: seven of each of three requests.
 inline attn_merge_params gpuMergeParams() {
-  attn_merge_params p = {};
-  p.struct_size = sizeof p;
-  p.device = ATTN_DEVICE_CUDA;
-  p.dtype = ATTN_BF16;
+  auto p = gpuCall<attn_merge_params>();
   p.isa = ATTN_ISA_AUTO;
   p.q_heads = 32;
   p.kv_heads = 8;
@@ -138,17 +142,13 @@ inline attn_merge_params gpuMergeParams() {
   p.out = devicePointer<void>(3);
   p.out_stride_batch = p.out_stride_token = 32 * 128;
   p.out_stride_head = 128;
-  p.stream = devicePointer<void>(8);
   return p;
 }
 
 /// Five tokens for gpuParams()'s cache.
 inline attn_append_params gpuAppendParams(const attn_library *lib) {
-  attn_append_params p = {};
-  p.struct_size = sizeof p;
-  p.device = ATTN_DEVICE_CUDA;
+  auto p = gpuCall<attn_append_params>();
   p.lib = lib;
-  p.dtype = ATTN_BF16;
   p.layout = ATTN_LAYOUT_ROW;
   p.kv_heads = 8;
   p.k_dim = p.v_dim = 128;
@@ -166,17 +166,13 @@ inline attn_append_params gpuAppendParams(const attn_library *lib) {
   p.k_stride_block = p.v_stride_block = 16 * 8 * 128;
   p.k_stride_token = p.v_stride_token = 8 * 128;
   p.k_stride_head = p.v_stride_head = 128;
-  p.stream = devicePointer<void>(8);
   return p;
 }
 
 /// Seven rows for a projection of 128 to 512.
 inline attn_project_params gpuProjectParams(const attn_library *lib) {
-  attn_project_params p = {};
-  p.struct_size = sizeof p;
-  p.device = ATTN_DEVICE_CUDA;
+  auto p = gpuCall<attn_project_params>();
   p.lib = lib;
-  p.dtype = ATTN_BF16;
   p.isa = ATTN_ISA_AUTO;
   p.heads = 32;
   p.in_dim = 128;
@@ -192,7 +188,6 @@ inline attn_project_params gpuProjectParams(const attn_library *lib) {
   p.out = devicePointer<void>(3);
   p.out_stride_row = 32 * 576;
   p.out_stride_head = 576;
-  p.stream = devicePointer<void>(8);
   return p;
 }
 

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -95,6 +96,19 @@ private:
   std::deque<std::string> names;
 };
 
+/// X, y and z of a launch.
+inline std::vector<uint32_t> gridOf(const Recorder::Launch &launch) {
+  return {launch.shape.grid, launch.shape.grid + 3};
+}
+
+/// What makes a good call bad, and the status it then has to end with.
+template <typename Params>
+struct BadCall {
+  const char *what;
+  std::function<void(Params &)> spoil;
+  attn_status status;
+};
+
 struct Gpu : testing::Test {
   /// Opens `descs` on a GPU of this capability.
   attn_status open(std::vector<attn_gpu_kernel_desc> descs, int32_t arch = 80,
@@ -115,6 +129,19 @@ struct Gpu : testing::Test {
     EXPECT_EQ(attn_decode_workspace_size(lib.get(), &p, &bytes), ATTN_OK)
         << attn_error_message();
     return bytes;
+  }
+
+  /// Nothing is launched for any of the cases.
+  template <typename Params, size_t N, typename Call>
+  void expectRefused(const BadCall<Params> (&cases)[N], const Params &good,
+                     Call call) {
+    for (const BadCall<Params> &each : cases) {
+      Params p = good;
+      each.spoil(p);
+      EXPECT_EQ(call(&p), each.status)
+          << each.what << ": " << attn_error_message();
+    }
+    EXPECT_TRUE(recorder.launches.empty());
   }
 
   Recorder recorder;

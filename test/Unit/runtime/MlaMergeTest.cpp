@@ -38,9 +38,9 @@ struct MlaMerge : public testing::Test, protected MlaProblem {
     part.out_stride_token = kHeads * kRank;
     part.out_stride_head = kRank;
     attend(&part, item, scratch);
+    int64_t index = item->token_begin / kSplitTokens;
     for (int64_t i = 0; i < kTokens * kHeads * kRank; ++i)
-      static_cast<float *>(part.out)[i] *=
-          float(1 + item->token_begin / kSplitTokens);
+      static_cast<float *>(part.out)[i] *= float(1 + index);
   }
   static void mergeRow(const attn_kernel_args *args,
                        const attn_combine_item *item, int64_t t, int64_t h,
@@ -123,9 +123,10 @@ TEST_F(MlaMerge, MergesInEitherPlace) {
       for (int64_t i = 0; i < int64_t(out.size()); ++i) {
         int64_t row = i / kV, token = row / kHeads, b = token / kTokens;
         int64_t parts = (lens[size_t(b)] + kSplitTokens - 1) / kSplitTokens;
+        int64_t sum = parts * (parts + 1) / 2;
         ASSERT_FLOAT_EQ(out[size_t(i)],
                         expected(b, token % kTokens, row % kHeads, i % kV) *
-                            float(parts * (parts + 1) / 2))
+                            float(sum))
             << i;
       }
       attn_pool_destroy(pool);

@@ -83,20 +83,27 @@ struct MlaProblem {
     return desc;
   }
 
+  /// What kernels and calls have alike.
+  template <typename T>
+  static T makeFacts() {
+    T facts = {};
+    facts.struct_size = sizeof facts;
+    facts.dtype = ATTN_F32;
+    facts.q_heads = kHeads;
+    facts.kv_heads = 1;
+    facts.k_dim = kRank + kRope;
+    facts.v_dim = kRank;
+    facts.q_len = kTokens;
+    facts.scale = 1;
+    return facts;
+  }
+
   MlaProblem() {
-    attention.struct_size = sizeof attention;
     attention.flags = ATTN_KERNEL_V_IN_K | ATTN_KERNEL_OUT_F32;
     attention.name = "latent";
     attention.isa = ATTN_ISA_AVX2;
-    attention.dtype = ATTN_F32;
-    attention.q_heads = kHeads;
-    attention.kv_heads = 1;
-    attention.k_dim = kRank + kRope;
-    attention.v_dim = kRank;
-    attention.q_len = kTokens;
     attention.kv_tile = 16;
     attention.page_multiple = 1;
-    attention.scale = 1;
     attention.kernel = attend;
     attention.combine = combine;
     projections = {projection(kNope, kRank, project<kNope, kRank>),
@@ -106,12 +113,16 @@ struct MlaProblem {
   MlaProblem(const MlaProblem &) = delete;
   MlaProblem &operator=(const MlaProblem &) = delete;
 
-  /// Opens the kernels and fills in a call of `batch` requests.
-  void open(int64_t batch, attn_pool *pool) {
+  attn_status openLibrary() {
     attn_library_close(library);
     table = {ATTN_KERNEL_ABI_VERSION,      1, &attention, projections.data(),
              uint32_t(projections.size()), 0};
-    ASSERT_EQ(attn_library_from_table(&table, &library), ATTN_OK);
+    return attn_library_from_table(&table, &library);
+  }
+
+  /// Opens the kernels and fills in a call of `batch` requests.
+  void open(int64_t batch, attn_pool *pool) {
+    ASSERT_EQ(openLibrary(), ATTN_OK);
     auto fill = [](std::vector<float> &data, size_t size, float step) {
       data.resize(size);
       for (size_t i = 0; i < size; ++i)
@@ -120,25 +131,15 @@ struct MlaProblem {
     fill(query, batch * kTokens * kHeads * (kNope + kRope), 0.25f);
     fill(weightUK, kHeads * kNope * kRank, -0.5f);
     fill(weightUV, kHeads * kRank * kV, 0.125f);
-    cache.assign(batch * (kRank + kRope), 0);
+    cache.assign(batch * kTokens * (kRank + kRope), 0);
     lens.assign(batch, kTokens);
     out.assign(batch * kTokens * kHeads * kV, -1);
-    decode = {};
-    decode.struct_size = sizeof decode;
+    decode = makeFacts<attn_decode_params>();
     decode.flags = ATTN_FLAG_V_IN_K;
-    decode.dtype = ATTN_F32;
     decode.isa = ATTN_ISA_AUTO;
-    decode.q_heads = kHeads;
-    decode.kv_heads = 1;
-    decode.k_dim = kRank + kRope;
-    decode.v_dim = kRank;
-    decode.q_len = kTokens;
-    decode.scale = 1;
-    decode.max_batch = decode.batch = batch;
+    decode.max_batch = decode.batch = decode.num_blocks = batch;
     decode.max_seq_len = decode.page_size = kTokens;
-    decode.num_blocks = batch;
     decode.pool = pool;
-    cache.resize(batch * kTokens * (kRank + kRope));
     decode.k = cache.data();
     decode.k_stride_token = decode.k_stride_head = kRank + kRope;
     decode.k_stride_block = kTokens * (kRank + kRope);
@@ -163,17 +164,21 @@ struct MlaProblem {
     params.out_stride_batch = kTokens * kHeads * kV;
   }
 
-  /// Runs the call in a workspace of its own.
+  /// Runs the call in a workspace of its own, behind which nothing is written.
   attn_status run() {
     uint64_t bytes = 0;
     attn_status status = attn_mla_workspace_size(library, &params, &bytes);
     if (status)
       return status;
-    workspace.assign(bytes + 64, '\xff');
+    workspace.assign(bytes + 64 + 16, '\xff');
     auto address = reinterpret_cast<uintptr_t>(workspace.data());
-    params.workspace = reinterpret_cast<void *>((address + 63) / 64 * 64);
+    char *aligned = workspace.data() + (64 - address % 64) % 64;
+    params.workspace = aligned;
     params.workspace_bytes = bytes;
-    return attn_mla_decode(library, &params);
+    status = attn_mla_decode(library, &params);
+    for (size_t i = 0; i < 16; ++i)
+      EXPECT_EQ(aligned[bytes + i], '\xff');
+    return status;
   }
   float expected(int64_t b, int64_t t, int64_t h, int64_t j) const {
     const float *q = &query[((b * kTokens + t) * kHeads + h) * (kNope + kRope)];
@@ -198,7 +203,7 @@ struct MlaProblem {
                 << b << " " << t << " " << h << " " << j;
   }
 
-  attn_kernel_desc attention = {};
+  attn_kernel_desc attention = makeFacts<attn_kernel_desc>();
   std::vector<attn_project_desc> projections;
   attn_kernel_table table;
   attn_library *library = nullptr;
