@@ -28,6 +28,13 @@ struct Host {
   double waited = 0; ///< the worst share of a measurement spent without a core
 
   explicit Host(bench::Isa isa);
+  int64_t l2Bytes() const {
+    return description.l2Bytes > 0 ? description.l2Bytes : kUsualL2Bytes;
+  }
+  /// More of them have no room to read what lies within their L2.
+  int64_t mostThreads() const {
+    return int64_t(buffers[0].size()) / (l2Bytes() / 2);
+  }
   double read(int64_t bytesOfThread, unsigned threads);
   ThreadedPeaks peaks(unsigned threads);
 };
@@ -58,7 +65,7 @@ double Host::read(int64_t bytesOfThread, unsigned threads) {
 }
 
 ThreadedPeaks Host::peaks(unsigned threads) {
-  int64_t l2 = description.l2Bytes > 0 ? description.l2Bytes : kUsualL2Bytes;
+  int64_t l2 = l2Bytes();
   ThreadedPeaks peaks;
   peaks.reads.threads = threads;
   // Close together where L2 ends, then far apart: a cache shared with other
@@ -105,6 +112,11 @@ llvm::Expected<MachineChoice> advisor::measureHost(llvm::StringRef level,
     counts.push_back(threads);
   llvm::sort(counts);
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+  if (counts.back() > host.mostThreads())
+    return createStringError(llvm::formatv(
+        "--gpu cpu:{0} measures up to {1} threads with the L2 of this CPU, not "
+        "{2}",
+        level, host.mostThreads(), counts.back()));
   MachineChoice choice;
   choice.measuredNow = true;
   for (int64_t count : counts)
