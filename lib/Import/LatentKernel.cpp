@@ -12,6 +12,30 @@
 using namespace mlir;
 using namespace attn;
 
+/// A function of what a latent kernel reads: the query, a cache, W_UK and W_UV,
+/// of the types `arguments`. Its attention is `attend`'s, in the form `form`.
+static OwningOpRef<ModuleOp> buildModule(AttendOp attend, llvm::StringRef name,
+                                         TypeRange arguments, TypeRange results,
+                                         FormAttr form, UnitAttr transposed) {
+  Location loc = attend.getLoc();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+  OpBuilder b = OpBuilder::atBlockEnd(module->getBody());
+  auto func =
+      func::FuncOp::create(b, loc, name, b.getFunctionType(arguments, results));
+  Block *entry = func.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  auto core = AttendOp::create(
+      b, loc, results, entry->getArgument(0), entry->getArgument(1),
+      /*value=*/Value(), /*lens=*/Value(), /*sinks=*/Value(),
+      entry->getArgument(2), entry->getArgument(3), attend.getHeads(),
+      attend.getMaskAttr(), attend.getScaleAttr(), attend.getSoftcapAttr(),
+      attend.getLatentAttr(), form, transposed);
+  IRMapping mapping;
+  attend.getScore().cloneInto(&core.getScore(), mapping);
+  func::ReturnOp::create(b, loc, core.getResults());
+  return module;
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>>
 attn::buildLatentKernel(AttendOp attend, llvm::StringRef name,
                         const DecodeOptions &options) {
@@ -26,8 +50,6 @@ attn::buildLatentKernel(AttendOp attend, llvm::StringRef name,
   if (query.isDynamicDim(1))
     return refuse("the number of query tokens is unknown");
   MLIRContext *context = attend.getContext();
-  OpBuilder b(context);
-  Location loc = attend.getLoc();
   LatentAttr dims = *attend.getLatent();
   auto cache = KVCacheType::get(
       context, /*heads=*/1, PartKind::Latent, dims.getRank(), dims.getRope(),
@@ -38,35 +60,20 @@ attn::buildLatentKernel(AttendOp attend, llvm::StringRef name,
     return type.clone(shape);
   };
   RankedTensorType output = anyBatch(attend.getOutput().getType());
-  Type lse =
-      RankedTensorType::get(output.getShape().drop_back(), b.getF32Type());
+  Type lse = RankedTensorType::get(output.getShape().drop_back(),
+                                   Float32Type::get(context));
   // W_UK as attn_mla_decode takes it, whichever of its kernels reads it.
   auto weightUK = cast<RankedTensorType>(attend.getUpK().getType());
   UnitAttr transposed = attend.getUpTransposedAttr();
   if (attend.getForm() == Form::FusedDecompress && !transposed) {
     weightUK = weightUK.clone({weightUK.getDimSize(0), weightUK.getDimSize(2),
                                weightUK.getDimSize(1)});
-    transposed = b.getUnitAttr();
+    transposed = UnitAttr::get(context);
   }
-  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
-  b.setInsertionPointToEnd(module->getBody());
-  auto func =
-      func::FuncOp::create(b, loc, name,
-                           b.getFunctionType({anyBatch(query), cache, weightUK,
-                                              attend.getUpV().getType()},
-                                             {output, lse}));
-  Block *entry = func.addEntryBlock();
-  b.setInsertionPointToStart(entry);
-  auto core = AttendOp::create(
-      b, loc, TypeRange{output, lse}, entry->getArgument(0),
-      entry->getArgument(1), /*value=*/Value(), /*lens=*/Value(),
-      /*sinks=*/Value(), entry->getArgument(2), entry->getArgument(3),
-      attend.getHeads(), attend.getMaskAttr(), attend.getScaleAttr(),
-      attend.getSoftcapAttr(), dims, attend.getFormAttr(), transposed);
-  IRMapping mapping;
-  attend.getScore().cloneInto(&core.getScore(), mapping);
-  func::ReturnOp::create(b, loc, core.getResults());
-  return module;
+  return buildModule(
+      attend, name,
+      {anyBatch(query), cache, weightUK, attend.getUpV().getType()},
+      {output, lse}, attend.getFormAttr(), transposed);
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>>
@@ -100,20 +107,7 @@ attn::buildChainModule(MLIRContext *context, const model::AttentionSpec &spec,
   if (attend.getLse())
     results.push_back(attend.getLse().getType());
 
-  Location loc = attend.getLoc();
-  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
-  OpBuilder b = OpBuilder::atBlockEnd(module->getBody());
-  auto chain = func::FuncOp::create(
-      b, loc, name,
-      b.getFunctionType({query, attend.getCacheType(), upK, upV}, results));
-  Block *entry = chain.addEntryBlock();
-  b.setInsertionPointToStart(entry);
-  auto core = AttendOp::create(
-      b, loc, TypeRange(results), entry->getArgument(0), entry->getArgument(1),
-      /*value=*/Value(), /*lens=*/Value(), /*sinks=*/Value(),
-      entry->getArgument(2), entry->getArgument(3), attend.getHeads(),
-      attend.getMaskAttr(), attend.getScaleAttr(), attend.getSoftcapAttr(),
-      dims, FormAttr::get(context, Form::Absorbed), b.getUnitAttr());
-  func::ReturnOp::create(b, loc, core.getResults());
-  return module;
+  return buildModule(attend, name, {query, attend.getCacheType(), upK, upV},
+                     results, FormAttr::get(context, Form::Absorbed),
+                     UnitAttr::get(context));
 }

@@ -39,7 +39,7 @@ Decompression::Decompression(Kernel &k) : k(k) {
     for (int64_t g = 0; g < k.kvTile() / kGroup; ++g)
       k.e.store(k.scratchAt(rows + g * kGroup * rowBytes),
                 k.e.ptr(k.scratchAt(groups), g * 8), 8);
-    parts.push_back({op, weight, std::move(product), packed, rows, groups});
+    parts.push_back({op, weight, product, packed, rows, groups});
   });
 }
 
