@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Kernel.h"
+#include "PageTable.h"
 
 #include <cstddef>
 
@@ -24,33 +25,10 @@ void Kernel::identifyThread() {
   lane = e.bitAnd(thread, kWarp - 1);
 }
 
-/// Tokens of a request, as attn_gpu_args::seq_lens says.
-Value Kernel::readLength(Value request) {
-  Value offset = e.mul(e.toI64(request), 4);
-  auto load = [&](Value array, int64_t at) {
-    return e.load(e.ptr(e.ptr(array, offset), 4 * at), e.i32Type(), 4);
-  };
-  Value lens = globalField(offsetof(attn_gpu_args, seq_lens));
-  auto fromPages = [&]() -> SmallVector<Value> {
-    Value indptr = globalField(offsetof(attn_gpu_args, block_indptr));
-    Value lasts = globalField(offsetof(attn_gpu_args, last_page_len));
-    Value page = smallField(offsetof(attn_kernel_args, page_size));
-    Value pages = e.sub(load(indptr, 1), load(indptr, 0));
-    Value last = e.choose(
-        e.isNull(lasts), e.i32Type(),
-        [&]() -> SmallVector<Value> { return {page}; },
-        [&]() -> SmallVector<Value> { return {load(lasts, 0)}; })[0];
-    Value length = e.add(e.mul(e.add(pages, -1), page), last);
-    return {e.select(e.less(pages, 1), e.i32(0), length)};
-  };
-  return e.choose(e.isNull(lens), e.i32Type(), fromPages,
-                  [&]() -> SmallVector<Value> { return {load(lens, 0)}; })[0];
-}
-
 Request Kernel::readRequest(Value request) {
   Request r;
   Value zero = e.i32(0);
-  r.length = e.max(readLength(request), zero);
+  r.length = e.max(emitLength(e, args, request), zero);
   r.firstToken = zero;
   if (int64_t window = op.getWindow())
     r.firstToken =

@@ -78,7 +78,6 @@ struct Kernel {
   void identifyThread();
   /// Reads the length of a request.
   Request readRequest(Value request);
-  Value readLength(Value request);
   /// Tiles per unit: 1, or those of a chunk in the batch-invariant mode.
   Value tilesPerUnit();
 };

@@ -15,12 +15,7 @@ using namespace attn::nvvm;
 
 TileStream::TileStream(Kernel &k, const DecodeSharedMemory &layout,
                        Value shared)
-    : k(k), e(k.e), layout(layout), shared(shared) {
-  page = k.smallField(offsetof(attn_kernel_args, page_size));
-  blockTable = k.globalField(offsetof(attn_gpu_args, block_table));
-  tableStride = k.i64Field(offsetof(attn_gpu_args, block_table_stride));
-  indexWords = k.smallField(offsetof(attn_gpu_args, index_words));
-  indptr = k.globalField(offsetof(attn_gpu_args, block_indptr));
+    : k(k), e(k.e), layout(layout), shared(shared), pages(k.e, k.args) {
   auto part = [&](int64_t base, int64_t block, int64_t token, int64_t head) {
     Value start = e.mul(e.mul(e.toI64(k.head), k.i64Field(head)), 2);
     return Part{e.ptr(k.globalField(base), start), k.i64Field(block),
@@ -51,18 +46,7 @@ Value TileStream::isRead(Value position) {
 
 Value TileStream::fetch(Value tile) {
   Value at = position(tile);
-  Value has = e.both(isRead(at), e.negate(e.isNull(blockTable)));
-  return e.choose(
-      has, e.i32Type(),
-      [&]() -> SmallVector<Value> {
-        // The first word of an int64 is the low one; the other is 0. Words are
-        // below 2^32, and counting them in 32 bits saves two registers.
-        Value word = e.mul(e.div(at, page), indexWords);
-        Value entry = e.ptr(table, e.mul(e.zeroExtend(word), 4));
-        return {e.load(entry, e.i32Type(), 4)};
-      },
-      // A contiguous cache: the request's block.
-      [&]() -> SmallVector<Value> { return {k.request}; })[0];
+  return pages.block(at, isRead(at));
 }
 
 /// Where the addresses of a tile's tokens are published.
@@ -82,7 +66,7 @@ void TileStream::publish(Value tile, Value block) {
   Value at = position(tile), read = isRead(at);
   auto write = [&](const Part &part, bool ofValue) {
     Value offset = e.add(e.mul(e.toI64(block), part.block),
-                         e.mul(e.toI64(e.rem(at, page)), part.token));
+                         e.mul(e.toI64(pages.tokenOfBlock(at)), part.token));
     Value marked = e.select(read, e.mul(offset, 2), e.i64(-1));
     e.store(marked, e.ptr(addresses(tile, ofValue), e.mul(k.thread, 8)), 8);
   };
@@ -121,17 +105,7 @@ Value TileStream::start(Value first, Value tiles, Value firstSeen) {
   firstTile = first;
   count = tiles;
   firstToken = firstSeen;
-  // The request's row of the block table.
-  Value request = e.toI64(k.request);
-  Value begin = e.choose(
-      e.isNull(indptr), e.i64Type(),
-      [&]() -> SmallVector<Value> { return {e.mul(request, tableStride)}; },
-      [&]() -> SmallVector<Value> {
-        Value entry = e.ptr(indptr, e.mul(request, 4));
-        return {e.toI64(e.load(entry, e.i32Type(), 4))};
-      })[0];
-  table = e.ptr(blockTable, e.mul(e.mul(begin, e.toI64(indexWords)), 4));
-
+  pages.turnTo(k.request);
   int64_t ahead = k.schedule.getStages() - 1;
   SmallVector<Value> blocks;
   for (int64_t tile = 0; tile <= ahead + 1; ++tile)

@@ -8,6 +8,7 @@
 #ifndef ATTN_LIB_CONVERSION_TILETONVVM_TILESTREAM_H
 #define ATTN_LIB_CONVERSION_TILETONVVM_TILESTREAM_H
 
+#include "PageTable.h"
 #include "SharedMemory.h"
 
 namespace attn::nvvm {
@@ -47,12 +48,12 @@ private:
   Emitter &e;
   const DecodeSharedMemory &layout;
   Value shared;
-  Value page, blockTable, tableStride, indexWords, indptr;
+  PageTable pages;
   struct Part {
     Value base, block, token;
   };
   Part key, value;
-  Value firstTile, count, firstToken, table;
+  Value firstTile, count, firstToken;
 };
 
 } // namespace attn::nvvm
