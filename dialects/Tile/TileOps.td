@@ -440,6 +440,9 @@ def Tile_ProjectionOp : Tile_Op<"projection",
     attention and, with one input for all heads, the decompression of latent
     rows. Rows and strides are run-time values; a work item has some rows of
     some heads. The kernel has no body, since nothing but the product happens.
+    With `transposed` the weights lie as `[heads, n, k]`: W_UK as the query's
+    projection of the absorbed form reads it, `[heads, nope, rank]`, then
+    decompresses keys too.
     With `wide_input` the input is f32, as a kernel with `wide_output` leaves it;
     engine amx and GPUs multiply it as the sum of two numbers of 16 bits.
     `schedule` (for a CPU) or `gpu_schedule` is written by a select pass.
@@ -457,6 +460,8 @@ def Tile_ProjectionOp : Tile_Op<"projection",
     query heads and values of `k` columns of `element`, the projection has
     `wide_input`, and it has no `gpu_schedule`.
 
+    GPU kernels do not read transposed weights yet: the lowering refuses them.
+
     Example (test/Conversion/TileToCPU/projection.mlir):
     ```mlir
     tile.projection @query {heads = 128 : i64, k = 128 : i64, n = 512 : i64,
@@ -469,12 +474,19 @@ def Tile_ProjectionOp : Tile_Op<"projection",
     tile.projection @mla_output {combine = @mla_combine, wide_input,
         heads = 128 : i64, k = 512 : i64, n = 128 : i64, element = bf16, ...}
     ```
+
+    And one that decompresses keys (test/Conversion/TileToCPU/projection-transposed.mlir):
+    ```mlir
+    tile.projection @mla_key {transposed, heads = 128 : i64, k = 512 : i64,
+        n = 128 : i64, element = bf16, ...}
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$k,
       I64Attr:$n, TypeAttr:$element,
       OptionalAttr<Tile_ProjectionScheduleAttr>:$schedule,
       OptionalAttr<Tile_GPUProjectionScheduleAttr>:$gpu_schedule,
-      UnitAttr:$wide_input, OptionalAttr<FlatSymbolRefAttr>:$combine);
+      UnitAttr:$wide_input, OptionalAttr<FlatSymbolRefAttr>:$combine,
+      UnitAttr:$transposed);
   let assemblyFormat = "$sym_name attr-dict";
   let hasVerifier = 1;
 }

@@ -59,6 +59,7 @@ static attn_gpu_kernel_desc readKernel(const Facts &facts, int arch) {
 static attn_gpu_project_desc readProjection(const Facts &facts, int arch) {
   attn_gpu_project_desc desc = {};
   desc.struct_size = sizeof(desc);
+  desc.flags = static_cast<uint32_t>(facts.integer("flags"));
   desc.arch = arch;
   desc.dtype = facts.small("dtype");
   desc.in_dtype = facts.small("in_dtype");

@@ -30,7 +30,7 @@ static_assert(sizeof(attn_gpu_kernel_desc) == 144);
 
 static_assert(offsetof(attn_gpu_project_desc, name) == 8);
 static_assert(offsetof(attn_gpu_project_desc, arch) == 16);
-static_assert(offsetof(attn_gpu_project_desc, reserved_2) == 52);
+static_assert(offsetof(attn_gpu_project_desc, reserved) == 52);
 static_assert(offsetof(attn_gpu_project_desc, image) == 56);
 static_assert(sizeof(attn_gpu_project_desc) == 72);
 
@@ -78,13 +78,11 @@ Builder::projections(llvm::ArrayRef<attn_gpu_project_desc> descs) {
     return llvm::ConstantPointerNull::get(b.getPtrTy());
   llvm::SmallVector<llvm::Constant *> values;
   for (const attn_gpu_project_desc &desc : descs) {
-    llvm::SmallVector<llvm::Constant *> fields = {b.getInt32(desc.struct_size),
-                                                  b.getInt32(desc.reserved),
-                                                  text(desc.name)};
-    for (int32_t value :
-         {desc.arch, desc.dtype, desc.in_dtype, desc.heads, desc.k_dim,
-          desc.n_dim, desc.threads, desc.shared_bytes, desc.column_blocks,
-          desc.reserved_2})
+    llvm::SmallVector<llvm::Constant *> fields = {
+        b.getInt32(desc.struct_size), b.getInt32(desc.flags), text(desc.name)};
+    for (int32_t value : {desc.arch, desc.dtype, desc.in_dtype, desc.heads,
+                          desc.k_dim, desc.n_dim, desc.threads,
+                          desc.shared_bytes, desc.column_blocks, desc.reserved})
       fields.push_back(number(value));
     fields.append(
         {image(desc.image, desc.image_bytes), b.getInt64(desc.image_bytes)});

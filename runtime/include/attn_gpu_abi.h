@@ -57,7 +57,7 @@
 extern "C" {
 #endif
 
-#define ATTN_GPU_ABI_VERSION 5
+#define ATTN_GPU_ABI_VERSION 6
 
 /** What follows the decode function's name in the names of these two. */
 #define ATTN_GPU_MERGE_SUFFIX "_merge"
@@ -167,7 +167,7 @@ typedef struct attn_gpu_kernel_desc {
 /** Compile-time facts of one projection on one GPU architecture. */
 typedef struct attn_gpu_project_desc {
   uint32_t struct_size; /**< sizeof(attn_gpu_project_desc) */
-  uint32_t reserved;    /**< 0 */
+  uint32_t flags;       /**< ATTN_KERNEL_UP_TRANSPOSED, or 0 */
   const char *name;     /**< also of the function in `image` */
   int32_t arch;         /**< as a kernel's */
   int32_t dtype;        /**< attn_dtype of weight and output; sums are f32 */
@@ -176,7 +176,7 @@ typedef struct attn_gpu_project_desc {
   int32_t threads;       /**< a CTA */
   int32_t shared_bytes;  /**< dynamic shared memory */
   int32_t column_blocks; /**< grid x */
-  int32_t reserved_2;    /**< 0 */
+  int32_t reserved;      /**< 0 */
   const void *image;     /**< as a kernel's */
   uint64_t image_bytes;
 } attn_gpu_project_desc;

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define ATTN_KERNEL_ABI_VERSION 5
+#define ATTN_KERNEL_ABI_VERSION 6
 
 /** Element types of query, cache and output. */
 enum attn_dtype { ATTN_BF16 = 0, ATTN_F16 = 1, ATTN_F32 = 2 };
@@ -121,8 +121,9 @@ enum attn_kernel_flags {
   ATTN_KERNEL_EMULATED = 1u << 4,   /**< calls the x86 emulation library */
   ATTN_KERNEL_OUT_F32 = 1u << 6,    /**< out is f32, whatever dtype is */
   ATTN_KERNEL_DECOMPRESS = 1u << 7, /**< makes K and V of latent rows */
-  ATTN_KERNEL_UP_TRANSPOSED = 1u
-                              << 8 /**< reads w_uk as [q_heads, nope, rank] */
+  ATTN_KERNEL_UP_TRANSPOSED =
+      1u << 8 /**< reads w_uk as [q_heads, nope, rank]; a projection:
+                   its weight as [heads, n_dim, k_dim] */
 };
 
 /** Compile-time facts of one kernel. */
@@ -156,7 +157,8 @@ typedef struct attn_project_args {
   const void *in; /**< [batch, tokens, heads, k_dim] at the strides below; a
                        head stride of 0 gives all heads one input */
   int64_t in_stride_batch, in_stride_token, in_stride_head;
-  const void *weight; /**< [heads, k_dim, n_dim], contiguous */
+  const void *weight; /**< [heads, k_dim, n_dim], contiguous; [heads, n_dim,
+                           k_dim] with ATTN_KERNEL_UP_TRANSPOSED */
   void *out;          /**< [batch, tokens, heads, n_dim] at the strides below */
   int64_t out_stride_batch, out_stride_token, out_stride_head;
 } attn_project_args;
@@ -191,8 +193,9 @@ typedef void (*attn_project_fn)(const attn_project_args *,
 /** Compile-time facts of one projection. */
 typedef struct attn_project_desc {
   uint32_t struct_size; /**< sizeof(attn_project_desc) */
-  uint32_t flags;       /**< ATTN_KERNEL_EMULATED; if it merges, also
-                             ATTN_KERNEL_SINKS as its attention has it */
+  uint32_t flags;       /**< ATTN_KERNEL_EMULATED, ATTN_KERNEL_UP_TRANSPOSED; if
+                             it merges, also ATTN_KERNEL_SINKS as its attention
+                             has it */
   const char *name;
   int32_t isa;      /**< attn_isa the code needs */
   int32_t dtype;    /**< attn_dtype of weight and output; sums are f32 */

@@ -50,8 +50,8 @@
 
 /** Version of this header. 2 adds devices, indptr and indices, the pool of
     attn_append, attn_project, attn_mla_decode, and what the library says of
-    itself. */
-#define ATTN_ABI_VERSION 2
+    itself. 3 adds the form of attn_mla_decode. */
+#define ATTN_ABI_VERSION 3
 
 #if defined(__GNUC__)
 #define ATTN_API __attribute__((visibility("default")))
@@ -555,13 +555,27 @@ ATTN_API attn_status attn_project(const attn_project_params *params);
 
 /*===--- Latent attention -------------------------------------------------===*/
 
+/** Which way latent attention is computed; the result is the same up to
+    rounding. Cheap for few query tokens: ABSORBED; for many, which share what
+    is decompressed: the others. */
+typedef enum attn_mla_form {
+  /** The first of the following that the library has for the call's facts. */
+  ATTN_MLA_FORM_AUTO = 0,
+  /** q_nope W_UK, attention over the latent rows, and the result times W_UV
+      (attn.attend with `form = absorbed`). */
+  ATTN_MLA_FORM_ABSORBED = 1,
+  /** One kernel, which makes K and V of the rows as it reads them (`form =
+      fused_decompress`). */
+  ATTN_MLA_FORM_FUSED = 2,
+  /** K and V of each head are made in memory, then read as any others (`form =
+      materialized`). */
+  ATTN_MLA_FORM_MATERIALIZED = 3
+} attn_mla_form;
+
 /** MLA's attention from the query to the output in one call on one pool or
     stream, by the kernels that attn.attend over latent rows with its
-    up-projections was compiled to. Of `form = absorbed`: q_nope W_UK, attention
-    over the latent cache, and the result times W_UV. Of `form =
-    fused_decompress`, on the CPU: one kernel, which makes K and V of the rows;
-    taken where the library lacks the former for this q_len. Zero-initialise,
-    set struct_size, then fill. */
+    up-projections was compiled to, in the form that `form` asks for. On a GPU
+    it is ABSORBED alone. Zero-initialise, set struct_size, then fill. */
 typedef struct attn_mla_params {
   uint32_t struct_size; /**< sizeof(attn_mla_params) */
   uint32_t flags;       /**< 0 */
@@ -583,6 +597,10 @@ typedef struct attn_mla_params {
   int64_t out_stride_batch, out_stride_token, out_stride_head;
   void *workspace;          /**< 64-byte aligned */
   uint64_t workspace_bytes; /**< >= attn_mla_workspace_size */
+
+  /* Since ABI version 3. */
+  int32_t form;     /**< attn_mla_form */
+  int32_t reserved; /**< 0 */
 } attn_mla_params;
 
 /** Bytes of workspace for the facts, capacities and pool of `params`. */
@@ -591,7 +609,8 @@ ATTN_API attn_status attn_mla_workspace_size(const attn_library *lib,
                                              uint64_t *bytes);
 
 /** Writes out, and decode->lse where given. Errors: as attn_decode, and
-    UNSUPPORTED where the library lacks one of the two projections. */
+    UNSUPPORTED where the library lacks the form, or with AUTO a kernel or one
+    of the projections. */
 ATTN_API attn_status attn_mla_decode(const attn_library *lib,
                                      const attn_mla_params *params);
 

@@ -17,12 +17,18 @@
 
 #include <algorithm>
 #include <cinttypes>
+#include <cstdio>
 #include <cstring>
 
 using namespace attn::runtime;
 
 // The struct is an ABI: it may only grow, at its end.
-static_assert(sizeof(attn_mla_params) == 152);
+static_assert(sizeof(attn_mla_params) == 160);
+static constexpr size_t kFirstSize = 152;
+
+/// In the order that ATTN_MLA_FORM_AUTO prefers.
+static constexpr int32_t kForms[] = {
+    ATTN_MLA_FORM_ABSORBED, ATTN_MLA_FORM_FUSED, ATTN_MLA_FORM_MATERIALIZED};
 
 namespace {
 
@@ -34,9 +40,10 @@ struct MlaLayout {
 /// What sizing and running a call begin with.
 struct MlaSelection {
   attn_decode_params decode;
+  int32_t form;
   Selection attention;
-  const attn_kernel_desc *decompressing; ///< null: the chain of three
-  const attn_project_desc *query, *output;
+  const attn_kernel_desc *decompressing;   ///< of the fused form
+  const attn_project_desc *query, *output; ///< of the absorbed one
   MlaLayout layout;
 };
 
@@ -79,11 +86,13 @@ attn_status attn::runtime::selectProjection(const attn_library *lib,
   best = nullptr;
   for (uint32_t i = 0; i < lib->table->num_projections; ++i) {
     const attn_project_desc &desc = lib->table->projections[i];
-    bool fits = desc.dtype == facts.dtype && desc.in_dtype == facts.inDtype &&
-                desc.heads == facts.heads && desc.k_dim == facts.k &&
-                desc.n_dim == facts.n && desc.isa <= limit &&
-                mergesFor(desc, facts.attention) &&
-                (!(desc.flags & ATTN_KERNEL_EMULATED) || allowEmulated);
+    bool fits =
+        desc.dtype == facts.dtype && desc.in_dtype == facts.inDtype &&
+        desc.heads == facts.heads && desc.k_dim == facts.k &&
+        desc.n_dim == facts.n && desc.isa <= limit &&
+        mergesFor(desc, facts.attention) &&
+        facts.transposed == bool(desc.flags & ATTN_KERNEL_UP_TRANSPOSED) &&
+        (!(desc.flags & ATTN_KERNEL_EMULATED) || allowEmulated);
     if (fits && (!best || desc.isa > best->isa))
       best = &desc;
   }
@@ -91,8 +100,9 @@ attn_status attn::runtime::selectProjection(const attn_library *lib,
     return ATTN_OK;
   return fail(ATTN_ERROR_UNSUPPORTED,
               "the library has no %s projection of %d heads from %" PRId64
-              " to %" PRId64 " that this %s runs",
+              " to %" PRId64 "%s that this %s runs",
               attn_dtype_name(facts.dtype), facts.heads, facts.k, facts.n,
+              facts.transposed ? " with transposed weights" : "",
               lib->gpu ? "GPU" : "CPU");
 }
 
@@ -127,27 +137,26 @@ static attn_status layOut(const attn_decode_params &p, MlaSelection &s) {
 static attn_status readMla(const attn_library *lib,
                            const attn_mla_params *params, attn_mla_params &p,
                            attn_decode_params &decode) {
-  ATTN_TRY(readStruct("attn_mla_params", params, p));
+  ATTN_TRY(readStruct("attn_mla_params", params, p, kFirstSize));
   ATTN_TRY(checkFlags(p.flags, 0));
+  if (p.form < ATTN_MLA_FORM_AUTO || p.form > ATTN_MLA_FORM_MATERIALIZED)
+    return fail(ATTN_ERROR_ENUM, "%d is no attn_mla_form", p.form);
+  if (p.reserved)
+    return fail(ATTN_ERROR_VALUE, "reserved is %d", p.reserved);
   ATTN_TRY(readFacts(lib, p.decode, decode));
   if (!(decode.flags & ATTN_FLAG_V_IN_K))
     return fail(ATTN_ERROR_FLAGS, "attn_mla_decode reads latent rows: "
                                   "decode->flags lacks ATTN_FLAG_V_IN_K");
   ATTN_TRY(checkMinimum("nope", p.nope, 1));
   ATTN_TRY(checkMinimum("v", p.v, 1));
-  decode.flags |= ATTN_FLAG_OUT_F32;
+  // Whose output is in f32 is for each form to say.
+  decode.flags &= ~uint32_t(ATTN_FLAG_OUT_F32);
   return ATTN_OK;
 }
 
-/// Chooses the kernels for the attention `s.decode`.
-static attn_status selectMla(const attn_library *lib, const attn_mla_params &p,
-                             MlaSelection &s) {
-  s.decompressing = findDecompressing(*lib, p, s.decode);
-  if (s.decompressing) {
-    s.decode.flags &= ~uint32_t(ATTN_FLAG_OUT_F32);
-    return selectDecompressing(*s.decompressing, s.decode, s.attention,
-                               s.layout.total);
-  }
+static attn_status selectAbsorbed(const attn_library *lib,
+                                  const attn_mla_params &p, MlaSelection &s) {
+  s.decode.flags |= ATTN_FLAG_OUT_F32;
   ATTN_TRY(selectDecode(lib, s.decode, s.attention));
   int64_t rank = s.decode.v_dim;
   ATTN_TRY(selectProjection(lib, s.decode, s.decode.dtype, p.nope, rank,
@@ -155,6 +164,72 @@ static attn_status selectMla(const attn_library *lib, const attn_mla_params &p,
   ATTN_TRY(selectProjection(lib, s.decode, ATTN_F32, rank, p.v,
                             s.attention.desc, s.output));
   return layOut(s.decode, s);
+}
+
+static attn_status selectFused(const attn_library *lib,
+                               const attn_mla_params &p, MlaSelection &s) {
+  s.decompressing = findDecompressing(*lib, p, s.decode);
+  if (!s.decompressing)
+    return fail(ATTN_ERROR_UNSUPPORTED, "no kernel decompresses such rows");
+  return selectDecompressing(*s.decompressing, s.decode, s.attention,
+                             s.layout.total);
+}
+
+const char *attn::runtime::formName(int32_t form) {
+  static const char *const names[] = {"auto", "absorbed", "fused",
+                                      "materialized"};
+  return names[form];
+}
+
+/// Chooses the kernels of one form for the attention `s.decode`.
+static attn_status selectForm(const attn_library *lib, const attn_mla_params &p,
+                              int32_t form, MlaSelection &s) {
+  s.form = form;
+  switch (form) {
+  case ATTN_MLA_FORM_ABSORBED:
+    return selectAbsorbed(lib, p, s);
+  case ATTN_MLA_FORM_FUSED:
+    return selectFused(lib, p, s);
+  default:
+    return fail(ATTN_ERROR_UNSUPPORTED, "attn_mla_decode has no such form");
+  }
+}
+
+/// Says which forms the library has in the place of the one that was asked for.
+static attn_status refuseForm(const attn_library *lib, const attn_mla_params &p,
+                              const attn_decode_params &decode) {
+  char others[64] = "none";
+  size_t length = 0;
+  for (int32_t form : kForms) {
+    MlaSelection s;
+    s.decode = decode;
+    if (form != p.form && selectForm(lib, p, form, s) == ATTN_OK)
+      length += size_t(snprintf(others + length, sizeof others - length, "%s%s",
+                                length ? ", " : "", formName(form)));
+  }
+  return fail(ATTN_ERROR_UNSUPPORTED,
+              "form %s asked; for this call the library has %s",
+              formName(p.form), others);
+}
+
+/// Chooses the form, and its kernels.
+static attn_status selectMla(const attn_library *lib, const attn_mla_params &p,
+                             MlaSelection &s) {
+  const attn_decode_params decode = s.decode;
+  if (p.form != ATTN_MLA_FORM_AUTO) {
+    // A kernel for another page size or CPU is a reason by itself.
+    attn_status status = selectForm(lib, p, p.form, s);
+    return status == ATTN_ERROR_UNSUPPORTED ? refuseForm(lib, p, decode)
+                                            : status;
+  }
+  for (int32_t form : kForms) {
+    s.decode = decode;
+    if (selectForm(lib, p, form, s) == ATTN_OK)
+      return ATTN_OK;
+  }
+  // Once more, for what the absorbed form lacks.
+  s.decode = decode;
+  return selectForm(lib, p, ATTN_MLA_FORM_ABSORBED, s);
 }
 
 attn_status attn::runtime::checkTensors(const attn_mla_params &p,
@@ -350,7 +425,7 @@ attn_status attn_mla_decode(const attn_library *lib,
     return ATTN_OK;
   ATTN_TRY(checkTensors(p, d));
   ATTN_TRY(checkWorkspace(p.workspace, p.workspace_bytes, s.layout.total));
-  if (s.decompressing)
+  if (s.form == ATTN_MLA_FORM_FUSED)
     return decompressAndAttend(p, d, s.attention);
   char *workspace = static_cast<char *>(p.workspace);
   setDenseRows(d, workspace + s.layout.query, workspace + s.layout.output);

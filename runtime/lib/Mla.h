@@ -19,6 +19,8 @@ struct ProjectionFacts {
   /// The attention behind which it is, whose partial states it may merge; null:
   /// it may not.
   const attn_kernel_desc *attention = nullptr;
+  /// Whether its weight lies as [heads, n, k].
+  bool transposed = false;
 };
 
 /// The projection of the highest level up to `limit` that has these facts.
@@ -26,6 +28,9 @@ attn_status selectProjection(const attn_library *lib,
                              const ProjectionFacts &facts, int32_t limit,
                              bool allowEmulated,
                              const attn_project_desc *&desc);
+
+/// A form's name, as messages have it.
+const char *formName(int32_t form);
 
 /// Checks pointers and strides of a call's own tensors; reads none.
 attn_status checkTensors(const attn_mla_params &params,

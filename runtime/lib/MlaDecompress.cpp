@@ -34,15 +34,12 @@ attn::runtime::findDecompressing(const attn_library &lib,
                                  const attn_mla_params &p,
                                  const attn_decode_params &d) {
   int32_t host = attn_cpu_isa();
-  attn_decode_params alone = d;
-  alone.flags &= ~uint32_t(ATTN_FLAG_OUT_F32);
-  alone.flags |= ATTN_KERNEL_DECOMPRESS;
+  attn_decode_params facts = d;
+  facts.flags |= ATTN_KERNEL_DECOMPRESS;
   const attn_kernel_desc *best = nullptr;
   for (uint32_t i = 0; i < lib.table->num_kernels; ++i) {
     const attn_kernel_desc &desc = lib.table->kernels[i];
-    if (!findMismatches(desc, d, host))
-      return nullptr;
-    if (!findMismatches(desc, alone, host) && desc.nope == p.nope &&
+    if (!findMismatches(desc, facts, host) && desc.nope == p.nope &&
         desc.v == p.v && (desc.flags & ATTN_KERNEL_UP_TRANSPOSED) &&
         isBetter(desc, best))
       best = &desc;

@@ -12,9 +12,8 @@
 
 namespace attn::runtime {
 
-/// The kernel that decompresses K and V for this call, where the library has
-/// one and lacks a kernel over the latent rows as they are (`d`, with out in
-/// f32); else null.
+/// The kernel that decompresses K and V for the call `d`; null if the library
+/// has none.
 const attn_kernel_desc *findDecompressing(const attn_library &lib,
                                           const attn_mla_params &p,
                                           const attn_decode_params &d);

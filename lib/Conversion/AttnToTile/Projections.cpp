@@ -11,12 +11,13 @@
 using namespace mlir;
 using namespace attn;
 
-/// A kernel that multiplies by `weight`, a tensor `[H, K, N]`; the `index`th of
-/// those that `op` becomes. It merges partial states by the kernel `combine`.
+/// A kernel that multiplies by `weight`, a tensor `[H, K, N]` or, `transposed`,
+/// `[H, N, K]`; the `index`th of those that `op` becomes. It merges partial
+/// states by the kernel `combine`.
 static LogicalResult addProjection(Operation *op, StringRef name,
                                    unsigned index, Value weight, bool wideInput,
-                                   SymbolTable &symbols,
-                                   StringRef combine = {}) {
+                                   SymbolTable &symbols, StringRef combine = {},
+                                   bool transposed = false) {
   auto cpu = op->getAttrOfType<tile::ProjectionScheduleAttr>(
       tile::ProjectionScheduleAttr::name);
   auto list = op->getAttrOfType<ArrayAttr>(tile::kGPUProjectionSchedulesName);
@@ -32,10 +33,12 @@ static LogicalResult addProjection(Operation *op, StringRef name,
     return op->emitOpError("needs weights of static shape, got ") << type;
   OpBuilder b(op->getContext());
   auto projection = tile::ProjectionOp::create(
-      b, op->getLoc(), name, type.getDimSize(0), type.getDimSize(1),
-      type.getDimSize(2), type.getElementType(), cpu, gpu, wideInput,
+      b, op->getLoc(), name, type.getDimSize(0),
+      type.getDimSize(transposed ? 2 : 1), type.getDimSize(transposed ? 1 : 2),
+      type.getElementType(), cpu, gpu, wideInput,
       combine.empty() ? FlatSymbolRefAttr()
-                      : FlatSymbolRefAttr::get(op->getContext(), combine));
+                      : FlatSymbolRefAttr::get(op->getContext(), combine),
+      transposed);
   symbols.insert(projection);
   return success();
 }
@@ -74,9 +77,10 @@ struct Separator {
     return type.clone(shape);
   }
   LogicalResult add(StringRef suffix, unsigned index, Value weight,
-                    bool wideInput, StringRef combine = {}) {
+                    bool wideInput, StringRef combine = {},
+                    bool transposed = false) {
     return addProjection(attend, (name + suffix).str(), index, weight,
-                         wideInput, symbols, combine);
+                         wideInput, symbols, combine, transposed);
   }
   AttendOp core(Value query, Value key, RankedTensorType output,
                 HeadsAttr heads, LatentAttr latent);
@@ -124,10 +128,8 @@ FailureOr<AttendOp> Separator::absorbed() {
 }
 
 FailureOr<AttendOp> Separator::materialized() {
-  if (attend.getUpTransposed())
-    return attend.emitOpError(
-        "needs W_UK as it decompresses keys, [H, rank, nope]");
-  if (failed(add("_key", 0, attend.getUpK(), /*wideInput=*/false)) ||
+  if (failed(add("_key", 0, attend.getUpK(), /*wideInput=*/false,
+                 /*combine=*/{}, attend.getUpTransposed())) ||
       failed(add("_value", 1, attend.getUpV(), /*wideInput=*/false)))
     return failure();
   int64_t heads = attend.getHeads().getQ();

@@ -69,23 +69,8 @@ void Decompression::startHead() {
           part.product.packStrip(matrix, column, strip);
       });
     else if (part.weight.getTransposed())
-      transpose(matrix, packed, type.getRows(), type.getCols());
+      part.product.transpose(matrix, packed);
   }
-}
-
-/// Columns of `columns` x `rows` elements at `from` become rows at `to`.
-void Decompression::transpose(Value from, Value to, int64_t rows,
-                              int64_t columns) {
-  Emitter &e = k.e;
-  int64_t es = Emitter::bytes(k.element());
-  e.loop(rows, 1, [&](Value row) {
-    e.loop(columns, 1, [&](Value column) {
-      Value source = e.add(e.mul(column, rows), row);
-      Value target = e.add(e.mul(row, columns), column);
-      e.store(e.load(e.ptr(from, e.mul(source, es)), k.element(), es),
-              e.ptr(to, e.mul(target, es)), es);
-    });
-  });
 }
 
 View Decompression::run(tile::DecompressOp op, const View &rows) {

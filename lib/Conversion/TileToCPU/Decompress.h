@@ -42,7 +42,6 @@ private:
     return schedule.getEngine() == tile::Engine::Amx &&
            k.kvTile() > schedule.getFewRows();
   }
-  void transpose(Value from, Value to, int64_t rows, int64_t columns);
   Value matrixOf(tile::WeightOp weight);
   void copyRest(tile::DecompressOp op, const View &rows, const Rows &in,
                 const Rows &out);

@@ -127,6 +127,17 @@ void Product::multiplyStaged(Value weight, int64_t height,
   }
 }
 
+void Product::transpose(Value weight, Value to) {
+  e.loop(k, 1, [&](Value row) {
+    e.loop(n, 1, [&](Value column) {
+      Value source = e.add(e.mul(column, k), row);
+      Value target = e.add(e.mul(row, n), column);
+      e.store(e.load(e.ptr(weight, e.mul(source, es())), element, es()),
+              e.ptr(to, e.mul(target, es())), es());
+    });
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // AMX tiles
 //===----------------------------------------------------------------------===//

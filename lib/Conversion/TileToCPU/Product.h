@@ -45,6 +45,9 @@ public:
   /// Copies a row of input to the staged one at `to`.
   void stageRow(Value source, Value to);
 
+  /// Writes a matrix that lies transposed, n rows of k, as k rows of n.
+  void transpose(Value weight, Value to);
+
   /// On AMX tiles: interleaves 32 columns of `weight` in pairs of rows, to
   /// `stripBytes()` bytes.
   void packStrip(Value weight, Value column, Value strip);

@@ -65,6 +65,8 @@ private:
     return cast<IntegerAttr>(facts.get(name)).getInt();
   }
   bool isAmx() { return schedule.getEngine() == tile::Engine::Amx; }
+  /// Whether any number of rows is multiplied by vector FMA.
+  bool hasFew() { return !isAmx() || schedule.getFewRows() > 0; }
   int64_t reserve(int64_t bytes) {
     int64_t offset = scratchBytes;
     scratchBytes += llvm::alignTo(bytes, 64);
@@ -84,6 +86,8 @@ private:
   int64_t scratchBytes = 0;
   /// Offsets of scratch: rows for tiles, a strip of weights.
   int64_t panels = 0, strip = 0;
+  /// Of a head's matrix that lies transposed, turned over.
+  int64_t turned = 0;
   /// What the combine kernel is given, and its own scratch.
   int64_t combineArgs = 0, combineItem = 0, combineScratch = 0;
 };
@@ -173,6 +177,10 @@ void ProjectionLowering::stageRow(const Rows &in, Value row, Value to) {
 
 void ProjectionLowering::multiplyFew(const Rows &in, const Rows &out,
                                      Value weight, Value rows) {
+  if (op.getTransposed()) {
+    product->transpose(weight, e.ptr(scratch, turned));
+    weight = e.ptr(scratch, turned);
+  }
   Value four = e.mul(e.divU(rows, e.i64(4)), 4);
   e.loop(e.i64(0), four, 4,
          [&](Value row) { multiplyBlock(in, out, weight, row, 4); });
@@ -247,7 +255,10 @@ void ProjectionLowering::multiplyMany(const Rows &in, const Rows &out,
     e.loop(e.i64(0), whole, kTileRows, [&](Value row) { pack(row, row); });
   e.ifThen(hasLast, [&] { pack(whole, last); });
   e.loop(n(), kTileColumns, [&](Value column) {
-    product->packStrip(weight, column, packed);
+    if (op.getTransposed())
+      product->packStripTransposed(weight, column, packed);
+    else
+      product->packStrip(weight, column, packed);
     e.loop(e.i64(0), whole, kTileRows, [&](Value row) {
       product->multiplyTiles(wide() ? panel : in, row, packed, out, row, column,
                              e.i64(kTileRows));
@@ -289,6 +300,8 @@ void ProjectionLowering::emitHead(Value current) {
   Value rows = e.sub(end, tokenBegin);
   if (!isAmx())
     return multiplyFew(in, out, weight, rows);
+  if (!hasFew())
+    return multiplyMany(in, out, weight, rows);
   Value limit = e.i64(schedule.getFewRows());
   e.ifThen(e.lessEqual(rows, limit),
            [&] { multiplyFew(in, out, weight, rows); });
@@ -309,7 +322,8 @@ void ProjectionLowering::attachFacts(func::FuncOp func, int64_t scratchBytes) {
   set("k_dim", k());
   set("n_dim", n());
   set("q_len", combine ? combineFact("q_len") : 0);
-  set("flags", combine ? combineFact("flags") & ATTN_KERNEL_SINKS : 0);
+  int64_t sinks = combine ? combineFact("flags") & ATTN_KERNEL_SINKS : 0;
+  set("flags", sinks | (op.getTransposed() ? ATTN_KERNEL_UP_TRANSPOSED : 0));
   set("scratch_bytes", scratchBytes);
   func->setAttr(kProjectionAttrName, b.getDictionaryAttr(list));
 }
@@ -325,6 +339,8 @@ LogicalResult ProjectionLowering::run() {
     return failure();
   product.emplace(e, op.getElement(), k(), n(), op.getWideInput(), schedule,
                   [&](int64_t bytes) { return reserve(bytes); });
+  if (op.getTransposed() && hasFew())
+    turned = reserve(k() * n() * es());
   if (isAmx()) {
     panels = reserve((wide() ? ATTN_PROJECT_TOKENS : kTileRows) *
                      product->parts() * k() * 2);

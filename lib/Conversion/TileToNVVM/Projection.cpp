@@ -290,6 +290,7 @@ void ProjectionKernel::attachFacts(LLVM::LLVMFuncOp func) {
   set("column_blocks", op.getN() / columns());
   set("ctas_per_sm", schedule.getCtasPerSm());
   set("dtype", dtypeOf(element()));
+  set("flags", op.getTransposed() ? ATTN_KERNEL_UP_TRANSPOSED : 0);
   set("heads", op.getHeads());
   set("in_dtype", wide() ? ATTN_F32 : dtypeOf(element()));
   set("k_dim", k());
@@ -308,6 +309,9 @@ static LogicalResult check(tile::ProjectionOp op) {
   if (op.getElement().isF32())
     return op.emitOpError("has weights of f32; mma.sync multiplies bf16 and "
                           "f16 only");
+  if (op.getTransposed())
+    return op.emitOpError("has transposed weights; GPU kernels read them as "
+                          "[heads, k, n]: leave out up_transposed");
   if (op.getK() % 16)
     return op.emitOpError("k must be a multiple of 16, got ") << op.getK();
   return success();

@@ -89,6 +89,7 @@ static const char *findDefect(const attn_gpu_project_desc &desc) {
 static attn_project_desc makeView(const attn_gpu_project_desc &desc) {
   attn_project_desc view = {};
   view.struct_size = sizeof view;
+  view.flags = desc.flags;
   view.name = desc.name;
   view.isa = ATTN_ISA_GPU + desc.arch;
   view.dtype = desc.dtype;

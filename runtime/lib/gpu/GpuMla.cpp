@@ -26,7 +26,13 @@ struct MlaSelection {
 } // namespace
 
 static attn_status select(const attn_library &lib, const attn_mla_params &p,
-                          const attn_decode_params &d, MlaSelection &s) {
+                          attn_decode_params d, MlaSelection &s) {
+  if (p.form != ATTN_MLA_FORM_AUTO && p.form != ATTN_MLA_FORM_ABSORBED)
+    return fail(ATTN_ERROR_UNSUPPORTED,
+                "form %s asked; on a GPU attn_mla_decode has absorbed alone",
+                formName(p.form));
+  // What the output's projection reads.
+  d.flags |= ATTN_FLAG_OUT_F32;
   ATTN_TRY(gpu::select(lib, d, s.attention));
   ATTN_TRY(gpu::select(lib, {d.dtype, d.dtype, d.q_heads, p.nope, d.v_dim},
                        s.query));
@@ -68,6 +74,7 @@ static attn_decode_params makeAttention(const attn_mla_params &p,
                                         const MlaSelection &s) {
   char *workspace = static_cast<char *>(p.workspace);
   attn_decode_params d = decode;
+  d.flags |= ATTN_FLAG_OUT_F32;
   d.workspace = workspace;
   d.workspace_bytes = s.queries;
   setDenseRows(d, workspace + s.queries, workspace + s.outputs);

@@ -75,8 +75,12 @@ func.func @full(%q: tensor<?x160x16x192xbf16>, %rows: !cache, %w_uk: tensor<16x5
 
 !cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
 
-func.func @weight_as_the_query_reads_it(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
-  // expected-error @+1 {{needs W_UK as it decompresses keys, [H, rank, nope]}}
+// The keys' projection reads W_UK as the absorbed form's query does, so that one
+// buffer serves both. A projection of any number of rows goes to tiles.
+
+// CHECK: tile.projection @turned_key {element = bf16, heads = 16 : i64, k = 512 : i64, n = 128 : i64, schedule = {{.*}}few_rows = 0{{.*}}, transposed}
+// CHECK: tile.projection @turned_value {element = bf16, heads = 16 : i64, k = 512 : i64, n = 128 : i64, schedule = {{[^}]*}}}
+func.func @turned(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16> {
   %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<materialized>, heads = #attn.heads<q = 16, kv = 1>,
       latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>, scale = 0.0721687824 : f32, up_transposed}
      : (tensor<?x1x16x192xbf16>, !cache, tensor<16x128x512xbf16>, tensor<16x512x128xbf16>) -> tensor<?x1x16x128xbf16>

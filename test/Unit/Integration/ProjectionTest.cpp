@@ -28,12 +28,16 @@ struct Shape {
   const char *dtype;
   int64_t heads, k, n;
   bool wide; ///< the input is f32
+  bool transposed = false;
+  int64_t fewRows = 4;
 };
 
 std::string nameOf(const testing::TestParamInfo<Shape> &info) {
   const Shape &s = info.param;
-  return llvm::formatv("{0}_{1}_{2}x{3}x{4}{5}", cpuLevelName(s.level), s.dtype,
-                       s.heads, s.k, s.n, s.wide ? "_wide" : "");
+  return llvm::formatv("{0}_{1}_{2}x{3}x{4}{5}{6}{7}", cpuLevelName(s.level),
+                       s.dtype, s.heads, s.k, s.n, s.wide ? "_wide" : "",
+                       s.transposed ? "_transposed" : "",
+                       s.fewRows ? "" : "_tiles");
 }
 
 class ProjectionKernel : public testing::TestWithParam<Shape> {};
@@ -45,9 +49,11 @@ std::string irOf(const Shape &s) {
   return llvm::formatv(
       "tile.projection @p {{heads = {0} : i64, k = {1} : i64, n = {2} : i64, "
       "element = {3}, schedule = #tile.projection_schedule<engine = {4}, "
-      "vector = {5}, few_rows = 4, prefetch = 256>{6}}",
+      "vector = {5}, few_rows = {7}, prefetch = 256>{6}}",
       s.heads, s.k, s.n, s.dtype, engine, s.level == CPULevel::AVX2 ? 8 : 16,
-      s.wide ? ", wide_input" : "");
+      llvm::StringRef(s.wide ? ", wide_input" : "").str() +
+          (s.transposed ? ", transposed" : ""),
+      s.fewRows);
 }
 
 } // namespace
@@ -73,6 +79,7 @@ TEST_P(ProjectionKernel, IsTheProduct) {
   EXPECT_EQ(desc->heads, s.heads);
   EXPECT_EQ(desc->k_dim, s.k);
   EXPECT_EQ(desc->n_dim, s.n);
+  EXPECT_EQ(bool(desc->flags & ATTN_KERNEL_UP_TRANSPOSED), s.transposed);
   bench::Buffer scratch(desc->scratch_bytes + 1);
 
   std::mt19937_64 random(s.heads * 1000 + s.k + s.n);
@@ -103,8 +110,10 @@ TEST_P(ProjectionKernel, IsTheProduct) {
             ASSERT_TRUE(std::isnan(got)) << "writes outside of its item";
             continue;
           }
-          Product product = multiply(in, (b * tokens + t) * inToken + h * s.k,
-                                     weight, h * s.k * s.n + j, s.n, s.k);
+          Product product =
+              multiply(in, (b * tokens + t) * inToken + h * s.k, weight,
+                       h * s.k * s.n + (s.transposed ? j * s.k : j),
+                       s.transposed ? 1 : s.n, s.k);
           ASSERT_NEAR(got, product.value, product.limit(out, s.wide))
               << tokens << " tokens: [" << b << ", " << t << ", " << h << ", "
               << j << "]";
@@ -124,5 +133,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Shape{CPULevel::AMX, "bf16", 2, 96, 64, false},
                     Shape{CPULevel::AMX, "bf16", 3, 32, 32, true},
                     Shape{CPULevel::AMX, "bf16", 1, 512, 128, true},
-                    Shape{CPULevel::AMX, "f16", 2, 64, 32, false}),
+                    Shape{CPULevel::AMX, "f16", 2, 64, 32, false},
+                    Shape{CPULevel::AVX2, "bf16", 3, 64, 48, false, true},
+                    Shape{CPULevel::AVX2, "f16", 2, 48, 32, false, true},
+                    Shape{CPULevel::AVX512, "f32", 3, 16, 16, false, true},
+                    Shape{CPULevel::AVX512BF16, "bf16", 2, 64, 48, true, true},
+                    Shape{CPULevel::AMX, "bf16", 2, 96, 64, false, true},
+                    Shape{CPULevel::AMX, "bf16", 3, 128, 32, false, true, 0},
+                    Shape{CPULevel::AMX, "bf16", 2, 64, 32, false, false, 0}),
     nameOf);

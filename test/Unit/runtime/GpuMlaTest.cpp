@@ -194,6 +194,29 @@ TEST_F(GpuMla, RowsAreAsManyAsAnInt32CountsPartsOf) {
       << attn_error_message();
 }
 
+TEST_F(GpuMla, TakesNoTransposedProjection) {
+  projections[0].flags = ATTN_KERNEL_UP_TRANSPOSED;
+  ASSERT_EQ(open({latentKernel()}), ATTN_OK);
+  EXPECT_EQ(attn_library_projection(lib.get(), 0)->flags,
+            uint32_t(ATTN_KERNEL_UP_TRANSPOSED));
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  attn_project_params q = gpuProjectParams(lib.get());
+  EXPECT_EQ(attn_project(&q), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
+TEST_F(GpuMla, HasTheAbsorbedFormAlone) {
+  ASSERT_EQ(open({latentKernel()}), ATTN_OK);
+  for (int32_t form : {ATTN_MLA_FORM_FUSED, ATTN_MLA_FORM_MATERIALIZED}) {
+    p.form = form;
+    EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  }
+  EXPECT_STREQ(attn_error_message(), "form materialized asked; on a GPU "
+                                     "attn_mla_decode has absorbed alone");
+  p.form = ATTN_MLA_FORM_ABSORBED;
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+}
+
 TEST_F(GpuMla, NamesTheMissingProjection) {
   projections.pop_back();
   ASSERT_EQ(open({latentKernel()}), ATTN_OK);

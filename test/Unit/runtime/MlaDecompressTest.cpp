@@ -111,6 +111,18 @@ TEST_F(MlaDecompress, GivesTheKernelEverything) {
     }
 }
 
+TEST_F(MlaDecompress, RunsByItsName) {
+  ASSERT_NO_FATAL_FAILURE(open(true, 1));
+  if (IsSkipped())
+    return;
+  params.form = ATTN_MLA_FORM_FUSED;
+  EXPECT_EQ(run(), ATTN_OK) << attn_error_message();
+  params.form = ATTN_MLA_FORM_ABSORBED;
+  EXPECT_EQ(run(), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_STREQ(attn_error_message(),
+               "form absorbed asked; for this call the library has fused");
+}
+
 TEST_F(MlaDecompress, ServesNoOtherCall) {
   ASSERT_NO_FATAL_FAILURE(open(true, 1));
   if (IsSkipped())

@@ -93,6 +93,46 @@ TEST_F(Mla, NamesTheMissingProjection) {
       << attn_error_message();
 }
 
+/// Weights of the same extents that lie the other way round.
+TEST_F(Mla, TakesNoTransposedProjection) {
+  for (attn_project_desc &each : projections) {
+    each.flags = ATTN_KERNEL_UP_TRANSPOSED;
+    open(1, 1);
+    if (IsSkipped())
+      return;
+    EXPECT_EQ(run(), ATTN_ERROR_UNSUPPORTED);
+    each.flags = 0;
+  }
+}
+
+TEST_F(Mla, SaysWhichFormsThereAre) {
+  open(1, 1);
+  if (IsSkipped())
+    return;
+  params.form = ATTN_MLA_FORM_ABSORBED;
+  EXPECT_EQ(run(), ATTN_OK) << attn_error_message();
+  expectRight(1);
+  params.form = ATTN_MLA_FORM_FUSED;
+  EXPECT_EQ(run(), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_STREQ(attn_error_message(),
+               "form fused asked; for this call the library has absorbed");
+  params.v = kV + 1;
+  EXPECT_EQ(run(), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_STREQ(attn_error_message(),
+               "form fused asked; for this call the library has none");
+}
+
+/// A caller that does not know the form has passed a shorter struct.
+TEST_F(Mla, ReadsTheStructOfVersion2) {
+  open(1, 1);
+  if (IsSkipped())
+    return;
+  params.struct_size = offsetof(attn_mla_params, form);
+  params.form = 99;
+  EXPECT_EQ(run(), ATTN_OK) << attn_error_message();
+  expectRight(1);
+}
+
 TEST_F(Mla, RefusesBadArguments) {
   open(1, 1);
   if (IsSkipped())
@@ -107,6 +147,14 @@ TEST_F(Mla, RefusesBadArguments) {
   expect(ATTN_ERROR_NULL_POINTER);
   params.flags = 1;
   expect(ATTN_ERROR_FLAGS);
+  params.form = 4;
+  expect(ATTN_ERROR_ENUM);
+  params.form = -1;
+  expect(ATTN_ERROR_ENUM);
+  params.reserved = 1;
+  expect(ATTN_ERROR_VALUE);
+  params.struct_size -= 4;
+  expect(ATTN_ERROR_STRUCT_SIZE);
   params.nope = 0;
   expect(ATTN_ERROR_SHAPE);
   params.w_uk = nullptr;

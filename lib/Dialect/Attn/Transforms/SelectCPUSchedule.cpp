@@ -99,18 +99,18 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
                                  /*prefetch_heads=*/1, spread);
 }
 
-/// What a projection with weights `[H, K, N]` runs on.
+/// What projections with weights `[H, K, N]` run on; of `fewRows` rows and
+/// less, vector FMA.
 tile::ProjectionScheduleAttr
 chooseProjection(MLIRContext *ctx, CPULevel level,
-                 ArrayRef<RankedTensorType> weights) {
+                 ArrayRef<RankedTensorType> weights, int64_t fewRows) {
   bool tiles = level == CPULevel::AMX;
   for (RankedTensorType type : weights)
     tiles &= type.getElementType().isBF16() && type.getDimSize(1) % 32 == 0 &&
              type.getDimSize(2) % 32 == 0;
-  // Up to four rows FMA multiplies weights as fast as memory brings them.
   return tile::ProjectionScheduleAttr::get(
       ctx, tiles ? tile::Engine::Amx : tile::Engine::Fma,
-      level == CPULevel::AVX2 ? 8 : 16, /*few_rows=*/4, /*prefetch=*/512);
+      level == CPULevel::AVX2 ? 8 : 16, fewRows, /*prefetch=*/512);
 }
 
 /// What keeps the output's projection from merging; empty if nothing does.
@@ -159,15 +159,22 @@ struct SelectCPUSchedule
     bool failed = false;
     getOperation()->walk([&](Operation *op) {
       SmallVector<RankedTensorType> weights;
+      // Up to four rows FMA multiplies weights as fast as memory brings them.
+      int64_t fewRows = 4;
       if (auto project = dyn_cast<ProjectOp>(op))
         weights = {project.getWeight().getType()};
       else if (auto attend = dyn_cast<AttendOp>(op);
-               attend && attend.hasUpProjections())
+               attend && attend.hasUpProjections()) {
         weights = {cast<RankedTensorType>(attend.getUpK().getType()),
                    cast<RankedTensorType>(attend.getUpV().getType())};
+        // What is decompressed is the tokens of a context, few by rare chance.
+        if (attend.getForm() == Form::Materialized)
+          fewRows = 0;
+      }
       StringRef name = tile::ProjectionScheduleAttr::name;
       if (!weights.empty() && !op->hasAttr(name))
-        op->setAttr(name, chooseProjection(op->getContext(), *level, weights));
+        op->setAttr(
+            name, chooseProjection(op->getContext(), *level, weights, fewRows));
       if (auto attend = dyn_cast<AttendOp>(op);
           attend && attend.hasUpProjections())
         failed |= mlir::failed(selectCombine(attend));
