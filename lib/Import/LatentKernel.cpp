@@ -65,7 +65,7 @@ attn::buildLatentKernel(AttendOp attend, llvm::StringRef name,
   // W_UK as attn_mla_decode takes it, whichever of its kernels reads it.
   auto weightUK = cast<RankedTensorType>(attend.getUpK().getType());
   UnitAttr transposed = attend.getUpTransposedAttr();
-  if (attend.getForm() == Form::FusedDecompress && !transposed) {
+  if (attend.getForm() != Form::Absorbed && !transposed) {
     weightUK = weightUK.clone({weightUK.getDimSize(0), weightUK.getDimSize(2),
                                weightUK.getDimSize(1)});
     transposed = UnitAttr::get(context);

@@ -568,7 +568,9 @@ typedef enum attn_mla_form {
       fused_decompress`). */
   ATTN_MLA_FORM_FUSED = 2,
   /** K and V of each head are made in memory, then read as any others (`form =
-      materialized`). */
+      materialized`). On the CPU the memory is part of the workspace, for each
+      thread K and V of one head: (nope + rope + v) * max_seq_len elements, or
+      of the tokens that a window leaves. */
   ATTN_MLA_FORM_MATERIALIZED = 3
 } attn_mla_form;
 

@@ -11,6 +11,7 @@
 #include "Decode.h"
 #include "Library.h"
 #include "MlaDecompress.h"
+#include "MlaMaterialize.h"
 #include "Validate.h"
 #include "attn_layout.h"
 #include "gpu/GpuProject.h"
@@ -44,6 +45,7 @@ struct MlaSelection {
   Selection attention;
   const attn_kernel_desc *decompressing;   ///< of the fused form
   const attn_project_desc *query, *output; ///< of the absorbed one
+  Materialization materialization;         ///< of the materialized one
   MlaLayout layout;
 };
 
@@ -106,14 +108,13 @@ attn_status attn::runtime::selectProjection(const attn_library *lib,
               lib->gpu ? "GPU" : "CPU");
 }
 
-static attn_status selectProjection(const attn_library *lib,
-                                    const attn_decode_params &p,
-                                    int32_t inDtype, int64_t k, int64_t n,
-                                    const attn_kernel_desc *attention,
-                                    const attn_project_desc *&desc) {
-  return selectProjection(lib, {p.dtype, inDtype, p.q_heads, k, n, attention},
-                          p.isa == ATTN_ISA_AUTO ? attn_cpu_isa() : p.isa,
-                          p.flags & ATTN_FLAG_ALLOW_EMULATED, desc);
+attn_status attn::runtime::selectProjection(const attn_library *lib,
+                                            const attn_decode_params &d,
+                                            const ProjectionFacts &facts,
+                                            const attn_project_desc *&desc) {
+  return selectProjection(lib, facts,
+                          d.isa == ATTN_ISA_AUTO ? attn_cpu_isa() : d.isa,
+                          d.flags & ATTN_FLAG_ALLOW_EMULATED, desc);
 }
 
 static attn_status layOut(const attn_decode_params &p, MlaSelection &s) {
@@ -158,11 +159,12 @@ static attn_status selectAbsorbed(const attn_library *lib,
                                   const attn_mla_params &p, MlaSelection &s) {
   s.decode.flags |= ATTN_FLAG_OUT_F32;
   ATTN_TRY(selectDecode(lib, s.decode, s.attention));
-  int64_t rank = s.decode.v_dim;
-  ATTN_TRY(selectProjection(lib, s.decode, s.decode.dtype, p.nope, rank,
-                            /*attention=*/nullptr, s.query));
-  ATTN_TRY(selectProjection(lib, s.decode, ATTN_F32, rank, p.v,
-                            s.attention.desc, s.output));
+  const attn_decode_params &d = s.decode;
+  ATTN_TRY(selectProjection(
+      lib, d, {d.dtype, d.dtype, d.q_heads, p.nope, d.v_dim}, s.query));
+  ATTN_TRY(selectProjection(
+      lib, d, {d.dtype, ATTN_F32, d.q_heads, d.v_dim, p.v, s.attention.desc},
+      s.output));
   return layOut(s.decode, s);
 }
 
@@ -191,7 +193,9 @@ static attn_status selectForm(const attn_library *lib, const attn_mla_params &p,
   case ATTN_MLA_FORM_FUSED:
     return selectFused(lib, p, s);
   default:
-    return fail(ATTN_ERROR_UNSUPPORTED, "attn_mla_decode has no such form");
+    ATTN_TRY(selectMaterialized(lib, p, s.decode, s.materialization));
+    s.layout.total = s.materialization.total;
+    return ATTN_OK;
   }
 }
 
@@ -255,6 +259,37 @@ attn_status attn::runtime::checkTensors(const attn_mla_params &p,
                       {{d.batch, p.out_stride_batch},
                        {d.q_len, p.out_stride_token},
                        {heads, p.out_stride_head}});
+}
+
+bool attn::runtime::areQueriesJoined(const attn_mla_params &p,
+                                     const attn_decode_params &d) {
+  if (d.k_dim == d.v_dim)
+    return true;
+  auto *nope = static_cast<const char *>(p.q_nope);
+  return p.q_rope == nope + p.nope * attn_dtype_size(d.dtype) &&
+         p.q_rope_stride_batch == p.q_nope_stride_batch &&
+         p.q_rope_stride_token == p.q_nope_stride_token &&
+         p.q_rope_stride_head == p.q_nope_stride_head;
+}
+
+void attn::runtime::joinQueryRow(const attn_mla_params &p,
+                                 const attn_decode_params &d, int64_t request,
+                                 int64_t token, int64_t head, char *to) {
+  int64_t size = attn_dtype_size(d.dtype);
+  auto *nope = static_cast<const char *>(p.q_nope);
+  auto *rope = static_cast<const char *>(p.q_rope);
+  memcpy(to,
+         nope + (request * p.q_nope_stride_batch +
+                 token * p.q_nope_stride_token + head * p.q_nope_stride_head) *
+                    size,
+         size_t(p.nope * size));
+  if (d.k_dim > d.v_dim)
+    memcpy(to + p.nope * size,
+           rope +
+               (request * p.q_rope_stride_batch +
+                token * p.q_rope_stride_token + head * p.q_rope_stride_head) *
+                   size,
+           size_t((d.k_dim - d.v_dim) * size));
 }
 
 void attn::runtime::setDenseRows(attn_decode_params &d, const void *q,
@@ -427,6 +462,8 @@ attn_status attn_mla_decode(const attn_library *lib,
   ATTN_TRY(checkWorkspace(p.workspace, p.workspace_bytes, s.layout.total));
   if (s.form == ATTN_MLA_FORM_FUSED)
     return decompressAndAttend(p, d, s.attention);
+  if (s.form == ATTN_MLA_FORM_MATERIALIZED)
+    return materializeAndAttend(p, d, s.materialization);
   char *workspace = static_cast<char *>(p.workspace);
   setDenseRows(d, workspace + s.layout.query, workspace + s.layout.output);
   d.workspace = workspace;

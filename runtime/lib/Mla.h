@@ -29,12 +29,26 @@ attn_status selectProjection(const attn_library *lib,
                              bool allowEmulated,
                              const attn_project_desc *&desc);
 
+/// The same at the level and with the permissions of a call on the CPU.
+attn_status selectProjection(const attn_library *lib,
+                             const attn_decode_params &decode,
+                             const ProjectionFacts &facts,
+                             const attn_project_desc *&desc);
+
 /// A form's name, as messages have it.
 const char *formName(int32_t form);
 
 /// Checks pointers and strides of a call's own tensors; reads none.
 attn_status checkTensors(const attn_mla_params &params,
                          const attn_decode_params &decode);
+
+/// Whether each head's rotary columns follow the others where they are.
+bool areQueriesJoined(const attn_mla_params &params,
+                      const attn_decode_params &decode);
+/// Copies a query's row to `to`, the rotary columns behind the others.
+void joinQueryRow(const attn_mla_params &params,
+                  const attn_decode_params &decode, int64_t request,
+                  int64_t token, int64_t head, char *to);
 
 /// Has the attention read its query at `q` and write to `out`: rows as wide as
 /// the cache's, in one piece.

@@ -13,8 +13,6 @@
 #include "Select.h"
 #include "attn_layout.h"
 
-#include <cstring>
-
 using namespace attn::runtime;
 
 namespace {
@@ -69,39 +67,12 @@ static void joinRows(void *context, int32_t thread) {
   const attn_mla_params &p = *job.p;
   const attn_decode_params &d = *job.d;
   int64_t size = attn_dtype_size(d.dtype), heads = d.q_heads;
-  int64_t nope = p.nope * size, rope = int64_t(d.k_dim - d.v_dim) * size;
-  auto *fromNope = static_cast<const char *>(p.q_nope);
-  auto *fromRope = static_cast<const char *>(p.q_rope);
-  int64_t rows = d.batch * d.q_len;
+  int64_t width = p.nope + d.k_dim - d.v_dim, rows = d.batch * d.q_len;
   for (int64_t row = rows * thread / job.threads;
        row < rows * (thread + 1) / job.threads; ++row)
-    for (int64_t head = 0; head < heads; ++head) {
-      int64_t b = row / d.q_len, t = row % d.q_len;
-      char *to = job.to + (row * heads + head) * (nope + rope);
-      memcpy(to,
-             fromNope + (b * p.q_nope_stride_batch + t * p.q_nope_stride_token +
-                         head * p.q_nope_stride_head) *
-                            size,
-             size_t(nope));
-      if (rope)
-        memcpy(to + nope,
-               fromRope +
-                   (b * p.q_rope_stride_batch + t * p.q_rope_stride_token +
-                    head * p.q_rope_stride_head) *
-                       size,
-               size_t(rope));
-    }
-}
-
-/// Whether each head's rotary columns follow the others where they are.
-static bool areJoined(const attn_mla_params &p, const attn_decode_params &d) {
-  if (d.k_dim == d.v_dim)
-    return true;
-  auto *nope = static_cast<const char *>(p.q_nope);
-  return p.q_rope == nope + p.nope * attn_dtype_size(d.dtype) &&
-         p.q_rope_stride_batch == p.q_nope_stride_batch &&
-         p.q_rope_stride_token == p.q_nope_stride_token &&
-         p.q_rope_stride_head == p.q_nope_stride_head;
+    for (int64_t head = 0; head < heads; ++head)
+      joinQueryRow(p, d, row / d.q_len, row % d.q_len, head,
+                   job.to + (row * heads + head) * width * size);
 }
 
 attn_status attn::runtime::decompressAndAttend(const attn_mla_params &p,
@@ -125,7 +96,7 @@ attn_status attn::runtime::decompressAndAttend(const attn_mla_params &p,
   args.w_uk = p.w_uk;
   args.w_uv = p.w_uv;
   PoolSession session(d.pool);
-  if (!areJoined(p, d)) {
+  if (!areQueriesJoined(p, d)) {
     // Behind the attention's own, as selectDecompressing divides it.
     JoinJob join = {&p, &d, workspace + selection.layout.total, job.threads};
     session.run(joinRows, &join);

@@ -227,16 +227,21 @@ TokenRange attn::runtime::visibleTokens(const PlanShape &shape,
   return {first - first % shape.kvTile, seqLen};
 }
 
+int64_t attn::runtime::visibleCapacity(const PlanShape &shape,
+                                       int64_t maxSeqLen) {
+  if (!shape.window || shape.window >= maxSeqLen)
+    return maxSeqLen;
+  // The longest range starts as far left of the window as rounding goes.
+  return std::min(maxSeqLen, shape.window + shape.qLen - 1 + shape.kvTile - 1);
+}
+
 PlanCapacity attn::runtime::planCapacity(const PlanShape &shape,
                                          int64_t maxBatch, int64_t maxSeqLen) {
   int64_t cuts = shape.threads - 1;
   if (!shape.splitTokens)
     return {maxBatch + cuts, 2 * cuts, cuts};
-  // The longest range starts as far left of the window as rounding goes.
-  int64_t span = maxSeqLen;
-  if (shape.window && shape.window < maxSeqLen)
-    span = std::min(span, shape.window + shape.qLen - 1 + shape.kvTile - 1);
-  int64_t pieces = ceilDivide(span, shape.splitTokens);
+  int64_t pieces =
+      ceilDivide(visibleCapacity(shape, maxSeqLen), shape.splitTokens);
   int64_t splits = pieces > 1 ? maxBatch : 0;
   return {maxBatch * pieces + cuts, splits * pieces, splits};
 }

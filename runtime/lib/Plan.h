@@ -49,6 +49,9 @@ struct TokenRange {
 /// rounded down to a tile.
 TokenRange visibleTokens(const PlanShape &shape, int64_t seqLen);
 
+/// Most tokens of such a range, over requests of at most `maxSeqLen` tokens.
+int64_t visibleCapacity(const PlanShape &shape, int64_t maxSeqLen);
+
 /// Upper bounds over every batch of at most `maxBatch` requests of at most
 /// `maxSeqLen` tokens. Each is attained by some batch, or nearly so.
 struct PlanCapacity {

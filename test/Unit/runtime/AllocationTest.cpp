@@ -165,4 +165,41 @@ TEST_F(Allocation, NoneToDecodeMla) {
   problem.expectRight(3);
 }
 
+TEST_F(Allocation, NoneToDecodeMlaMaterialized) {
+  MlaProblem problem;
+  problem.attention.flags = 0;
+  problem.attention.kv_heads = MlaProblem::kHeads;
+  problem.attention.k_dim = MlaProblem::kNope + MlaProblem::kRope;
+  problem.attention.v_dim = MlaProblem::kV;
+  problem.attention.kernel = desc.kernel;
+  auto project = [](const attn_project_args *, const attn_project_item *,
+                    void *) {};
+  problem.projections = {
+      MlaProblem::projection(MlaProblem::kRank, MlaProblem::kNope, project),
+      MlaProblem::projection(MlaProblem::kRank, MlaProblem::kV, project)};
+  problem.projections[0].flags = ATTN_KERNEL_UP_TRANSPOSED;
+  problem.open(3, pool);
+  uint64_t bytes;
+  EXPECT_EQ(countAllocations([&] {
+              ASSERT_EQ(attn_mla_workspace_size(problem.library,
+                                                &problem.params, &bytes),
+                        ATTN_OK);
+            }),
+            0);
+  Workspace workspace(bytes);
+  problem.params.workspace = workspace.data();
+  problem.params.workspace_bytes = bytes;
+  EXPECT_EQ(countAllocations([&] {
+              ASSERT_EQ(attn_mla_decode(problem.library, &problem.params),
+                        ATTN_OK);
+            }),
+            0);
+  problem.params.form = ATTN_MLA_FORM_FUSED; // nor a refusal's message
+  EXPECT_EQ(countAllocations([&] {
+              ASSERT_EQ(attn_mla_decode(problem.library, &problem.params),
+                        ATTN_ERROR_UNSUPPORTED);
+            }),
+            0);
+}
+
 } // namespace
