@@ -50,7 +50,8 @@ def Attn_LatentAttr : Attn_Attr<"Latent", "latent"> {
     With `groups`, a token has that many latent rows of `rank` elements, each
     for as many query heads in a run (grouped latent attention, arXiv
     2505.21487), and the one rotary part goes with each of them. A row is then a
-    KV head of the absorbed form.
+    KV head of the absorbed form, and of a cache: head `h` of H reads the row of
+    group `h / (H / groups)`.
 
     Constraints: (L1) rank, nope, v and groups positive, rope not negative.
 

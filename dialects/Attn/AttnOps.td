@@ -41,7 +41,7 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
 
     With `up(W_UK, W_UV)` the rows `[c | r]` of the key are latent ones, and
     what is attended to is decompressed from them: head `h` has the key
-    `[c W_UK[h] | r]` and the value `c W_UV[h]`. `form` says how a kernel goes
+    `[c W_UK[h] | r]` and the value `c W_UV[h]` of the row `g`. `form` says how a kernel goes
     about it and changes nothing else.
 
     Keys and values come from a cache, or from tensors `[B, T, kv, D]`; then
@@ -64,9 +64,9 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
     - (A8) a value operand goes with a key tensor only; `lens` likewise;
     - (A9) element types of query, K, V and output are equal;
     - (A10) batches, and the tokens of K and V, agree where static;
-    - (A11) `up` goes with `latent` of one group and latent rows (a latent cache, or
-      `[B, T, 1, rank + rope]`) and excludes a value operand; the query is then
-      `nope + rope` wide and the output `v`. W_UK is `[q, rank, nope]`, or
+    - (A11) `up` goes with `latent`, one KV head a group, and latent rows (a latent
+      cache, or `[B, T, groups, rank + rope]`); it excludes a value operand. The
+      query is then `nope + rope` wide and the output `v`. W_UK is `[q, rank, nope]`, or
       `[q, nope, rank]` with `up_transposed` (as the absorbed form reads it),
       W_UV is `[q, rank, v]`; `form` and `up_transposed` need `up`.
 

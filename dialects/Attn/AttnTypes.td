@@ -20,8 +20,9 @@ def Attn_KVCacheType : TypeDef<Attn_Dialect, "KVCache"> {
 
     - `heads`: KV heads;
     - `parts`: either `[k : D, v : Dv]`, or `[latent : R, rope : P]` for MLA,
-      where a token has one row of `R + P` elements, K is the row and V its
-      first `R` elements;
+      where a token has one row of `R + P` elements a head, K is the row and V
+      its first `R` elements. MLA has one head; grouped latents (GLA) have one
+      for each latent row of a token, behind which the rotary key stands;
     - the element type: bf16, f16 or f32;
     - `page`: tokens per block; `?` leaves any page size to run time;
       `contiguous` means one block per sequence;
@@ -32,12 +33,12 @@ def Attn_KVCacheType : TypeDef<Attn_Dialect, "KVCache"> {
     Constraints: (C1) heads positive; (C2) parts are `[k, v]` or
     `[latent, rope]` in this order with positive widths (rope may be 0);
     (C3) the element type is bf16, f16 or f32; (C4) page is positive, `?` or
-    contiguous; (C5) a latent cache has one head; (C6) layout `own` needs a
-    page that is a multiple of 32.
+    contiguous; (C5) layout `own` needs a page that is a multiple of 32.
 
     ```mlir
     !attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 64>
     !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = ?>
+    !attn.kv_cache<heads = 2, parts = [latent : 256, rope : 64], bf16, page = 64>
     !attn.kv_cache<heads = 8, parts = [k : 128, v : 128], f16, contiguous>
     !attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 64, layout = own>
     ```

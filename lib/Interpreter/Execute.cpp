@@ -110,19 +110,20 @@ static Error readLens(AttendOp op, int64_t tokens, AttendParams &params,
   return Error::success();
 }
 
-/// The first `width` columns from `offset` on of latent rows `[B, T, *]`, that
+/// `width` columns from `offset` on of latent rows `[B, T, groups, *]`, that
 /// lie in a cache or a tensor; zeros past a sequence's end.
 static Tensor latentColumns(AttendOp op, const AttendParams &params,
                             int64_t offset, int64_t width, Frame &frame) {
   int64_t tokens = *llvm::max_element(params.lens);
-  Tensor columns = Tensor::zeros({params.batch, tokens, width});
+  Tensor columns = Tensor::zeros({params.batch, tokens, params.kvHeads, width});
   for (int64_t b = 0; b < params.batch; ++b)
     for (int64_t j = 0; j < params.lens[b]; ++j)
-      for (int64_t d = 0; d < width; ++d)
-        columns.at(b, j, d) =
-            op.getCacheType()
-                ? frame.cache(op.getKey()).key(b, j, 0, offset + d)
-                : frame.tensor(op.getKey()).at(b, j, 0, offset + d);
+      for (int64_t g = 0; g < params.kvHeads; ++g)
+        for (int64_t d = 0; d < width; ++d)
+          columns.at(b, j, g, d) =
+              op.getCacheType()
+                  ? frame.cache(op.getKey()).key(b, j, g, offset + d)
+                  : frame.tensor(op.getKey()).at(b, j, g, offset + d);
   return columns;
 }
 
@@ -141,8 +142,8 @@ static Error attendDecompressed(AttendOp op, AttendParams params,
   } else {
     const Tensor &key = frame.tensor(op.getKey());
     int64_t tokens = key.shape[1];
-    if (Error error =
-            expectShape(op, "key", key, {params.batch, tokens, 1, width}))
+    if (Error error = expectShape(
+            op, "key", key, {params.batch, tokens, params.kvHeads, width}))
       return error;
     if (Error error = readLens(op, tokens, params, frame))
       return error;
@@ -162,13 +163,15 @@ static Error attendDecompressed(AttendOp op, AttendParams params,
   Tensor shared = latentColumns(op, params, rank, rope, frame);
   Tensor key = decompress(rows, weightUK);
   Tensor value = decompress(rows, frame.tensor(op.getUpV()));
+  int64_t group = params.qHeads / params.kvHeads;
   params.kvHeads = params.qHeads;
   params.kDim = nope + rope;
   params.vDim = latent.getV();
   return executeAttend(
       op, params,
       [&](int64_t b, int64_t j, int64_t h, int64_t d) {
-        return d < nope ? key.at(b, j, h, d) : shared.at(b, j, d - nope);
+        return d < nope ? key.at(b, j, h, d)
+                        : shared.at(b, j, h / group, d - nope);
       },
       [&](int64_t b, int64_t j, int64_t h, int64_t d) {
         return value.at(b, j, h, d);

@@ -138,8 +138,8 @@ func.func @not_latent(%q: tensor<2x1x4x8xf32>, %k: tensor<2x9x2x8xf32>, %v: tens
 // CHECK-SAME: %[[C:[a-z0-9]+]]: tensor<2x?x2x16xf32>, %[[W_UK:[a-z0-9]+]]: {{[^,]*}}, %[[W_UV:[a-z0-9]+]]: {{[^,]*}}, %[[Q_NOPE:[a-z0-9]+]]: {{[^,]*}}, %[[Q_ROPE:[a-z0-9]+]]: {{[^,]*}}, %[[K_ROPE:[a-z0-9]+]]:
 // CHECK-NOT: attn.decompress
 // CHECK: %[[Q_LATENT:.*]] = attn.project %[[Q_NOPE]], %{{.*}} : (tensor<2x1x4x8xf32>, tensor<4x8x16xf32>) -> tensor<2x1x4x16xf32>
-// CHECK: %[[SHARED:.*]] = linalg.broadcast ins(%[[K_ROPE]] : tensor<2x?x4xf32>) outs(%{{.*}} : tensor<2x?x2x4xf32>) dimensions = [2]
 // CHECK: %[[Q:.*]] = tensor.concat dim(3) %[[Q_LATENT]], %[[Q_ROPE]]
+// CHECK: %[[SHARED:.*]] = linalg.broadcast ins(%[[K_ROPE]] : tensor<2x?x4xf32>) outs(%{{.*}} : tensor<2x?x2x4xf32>) dimensions = [2]
 // CHECK: %[[K:.*]] = tensor.concat dim(3) %[[C]], %[[SHARED]] : (tensor<2x?x2x16xf32>, tensor<2x?x2x4xf32>) -> tensor<2x?x2x20xf32>
 // CHECK: %[[O_LATENT:.*]] = attn.attend %[[Q]], %[[K]] {heads = #attn.heads<q = 4, kv = 2>, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6, groups = 2>, scale = 2.500000e-01 : f32}
 // CHECK: attn.project %[[O_LATENT]], %[[W_UV]]

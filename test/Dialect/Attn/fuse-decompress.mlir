@@ -94,15 +94,67 @@ func.func @qk_norm(%c: tensor<2x9x16xf32>, %w_uk: tensor<4x16x8xf32>, %w_uv: ten
 
 // -----
 
+// Two latent rows a token, each for two heads.
+
 // CHECK-LABEL: func @groups(
-// CHECK: attn.decompress
-// CHECK-NOT: up(
+// CHECK-SAME: %[[C:[a-z0-9]+]]: tensor<2x9x2x16xf32>
+// CHECK-NOT: attn.decompress
+// CHECK: attn.attend %{{.*}}, %[[C]] up(%{{.*}}, %{{.*}}) {form = #attn.form<fused_decompress>, heads = #attn.heads<q = 4, kv = 2>, latent = #attn.latent<rank = 16, rope = 0, nope = 8, v = 6, groups = 2>
 func.func @groups(%c: tensor<2x9x2x16xf32>, %w_uk: tensor<4x16x8xf32>, %w_uv: tensor<4x16x6xf32>,
                   %q: tensor<2x1x4x8xf32>) -> tensor<2x1x4x6xf32> {
   %k = attn.decompress %c, %w_uk : (tensor<2x9x2x16xf32>, tensor<4x16x8xf32>) -> tensor<2x9x4x8xf32>
   %v = attn.decompress %c, %w_uv : (tensor<2x9x2x16xf32>, tensor<4x16x6xf32>) -> tensor<2x9x4x6xf32>
-  // expected-remark @+1 {{latent rows of several groups do not bring their up-projections along}}
+  // expected-remark @+1 {{[Passed] fuse-decompress}}
   %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 4, kv = 4>, scale = 0.25 : f32}
      : (tensor<2x1x4x8xf32>, tensor<2x9x4x8xf32>, tensor<2x9x4x6xf32>) -> tensor<2x1x4x6xf32>
   return %o : tensor<2x1x4x6xf32>
+}
+
+// -----
+
+// With a rotary key behind each of them, which the heads of its group share:
+// the rows are read as they are.
+
+// CHECK-LABEL: func @grouped_rows(
+// CHECK-SAME: %[[ROWS:[a-z0-9]+]]: tensor<1x?x2x20xf32>
+// CHECK-NOT: attn.decompress
+// CHECK: attn.attend %{{.*}}, %[[ROWS]] up(%{{.*}}, %{{.*}}) {{.*}}heads = #attn.heads<q = 4, kv = 2>
+func.func @grouped_rows(%rows: tensor<1x?x2x20xf32>, %w_uk: tensor<4x16x8xf32>, %w_uv: tensor<4x16x6xf32>,
+                        %q: tensor<1x2x4x12xf32>) -> tensor<1x2x4x6xf32> {
+  %one = arith.constant 1 : index
+  %t = tensor.dim %rows, %one : tensor<1x?x2x20xf32>
+  %c = tensor.extract_slice %rows[0, 0, 0, 0] [1, %t, 2, 16] [1, 1, 1, 1] : tensor<1x?x2x20xf32> to tensor<1x?x2x16xf32>
+  %r = tensor.extract_slice %rows[0, 0, 0, 16] [1, %t, 2, 4] [1, 1, 1, 1] : tensor<1x?x2x20xf32> to tensor<1x?x2x4xf32>
+  %k_nope = attn.decompress %c, %w_uk : (tensor<1x?x2x16xf32>, tensor<4x16x8xf32>) -> tensor<1x?x4x8xf32>
+  %v = attn.decompress %c, %w_uv : (tensor<1x?x2x16xf32>, tensor<4x16x6xf32>) -> tensor<1x?x4x6xf32>
+  %init = tensor.empty(%t) : tensor<1x?x2x2x4xf32>
+  %all = linalg.broadcast ins(%r : tensor<1x?x2x4xf32>) outs(%init : tensor<1x?x2x2x4xf32>) dimensions = [3]
+  %k_rope = tensor.collapse_shape %all [[0], [1], [2, 3], [4]] : tensor<1x?x2x2x4xf32> into tensor<1x?x4x4xf32>
+  %k = tensor.concat dim(3) %k_nope, %k_rope : (tensor<1x?x4x8xf32>, tensor<1x?x4x4xf32>) -> tensor<1x?x4x12xf32>
+  // expected-remark @+1 {{[Passed] fuse-decompress}}
+  %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 4, kv = 4>, mask = #attn.mask<causal>, scale = 0.288675 : f32}
+     : (tensor<1x2x4x12xf32>, tensor<1x?x4x12xf32>, tensor<1x?x4x6xf32>) -> tensor<1x2x4x6xf32>
+  return %o : tensor<1x2x4x6xf32>
+}
+
+// -----
+
+// A rotary key for every two heads, and a latent row for all of them: no row
+// has both.
+
+// CHECK-LABEL: func @other_groups(
+// CHECK: attn.decompress
+// CHECK-NOT: up(
+func.func @other_groups(%c: tensor<1x9x16xf32>, %r: tensor<1x9x2x4xf32>, %w_uk: tensor<4x16x8xf32>, %w_uv: tensor<4x16x6xf32>,
+                        %q: tensor<1x2x4x12xf32>) -> tensor<1x2x4x6xf32> {
+  %k_nope = attn.decompress %c, %w_uk : (tensor<1x9x16xf32>, tensor<4x16x8xf32>) -> tensor<1x9x4x8xf32>
+  %v = attn.decompress %c, %w_uv : (tensor<1x9x16xf32>, tensor<4x16x6xf32>) -> tensor<1x9x4x6xf32>
+  %init = tensor.empty() : tensor<1x9x2x2x4xf32>
+  %all = linalg.broadcast ins(%r : tensor<1x9x2x4xf32>) outs(%init : tensor<1x9x2x2x4xf32>) dimensions = [3]
+  %k_rope = tensor.collapse_shape %all [[0], [1], [2, 3], [4]] : tensor<1x9x2x2x4xf32> into tensor<1x9x4x4xf32>
+  %k = tensor.concat dim(3) %k_nope, %k_rope : (tensor<1x9x4x8xf32>, tensor<1x9x4x4xf32>) -> tensor<1x9x4x12xf32>
+  // expected-remark @+1 {{the rotary key has other groups than the latent}}
+  %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 4, kv = 4>, mask = #attn.mask<causal>, scale = 0.288675 : f32}
+     : (tensor<1x2x4x12xf32>, tensor<1x9x4x12xf32>, tensor<1x9x4x6xf32>) -> tensor<1x2x4x6xf32>
+  return %o : tensor<1x2x4x6xf32>
 }

@@ -57,3 +57,23 @@ func.func @not_absorbed(%c: tensor<2x9x16xf32>, %w_uk: tensor<4x16x8xf32>, %w_uv
      : (tensor<2x1x4x8xf32>, tensor<2x9x4x8xf32>, tensor<2x9x4x6xf32>) -> tensor<2x1x4x6xf32>
   return %o : tensor<2x1x4x6xf32>
 }
+
+// -----
+
+// A cache of two latent rows a token: two KV heads.
+
+!cache = !attn.kv_cache<heads = 2, parts = [latent : 16, rope : 4], f32, page = 8>
+
+// CHECK-LABEL: func @grouped_latents(
+// CHECK: attn.attend %{{.*}}, %{{.*}} up(%{{.*}}, %{{.*}}) {form = #attn.form<absorbed>, heads = #attn.heads<q = 4, kv = 2>, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6, groups = 2>, scale = 2.886750e-01 : f32, up_transposed}
+func.func @grouped_latents(%q_nope: tensor<1x2x4x8xf32>, %q_rope: tensor<1x2x4x4xf32>, %rows: !cache,
+                           %w_t: tensor<4x8x16xf32>, %w_uv: tensor<4x16x6xf32>) -> tensor<1x2x4x6xf32> {
+  %q_latent = attn.project %q_nope, %w_t : (tensor<1x2x4x8xf32>, tensor<4x8x16xf32>) -> tensor<1x2x4x16xf32>
+  %q = tensor.concat dim(3) %q_latent, %q_rope : (tensor<1x2x4x16xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x20xf32>
+  // expected-remark @+1 {{both projections chained with the attention}}
+  %o_latent = attn.attend %q, %rows {heads = #attn.heads<q = 4, kv = 2>,
+      latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6, groups = 2>, scale = 0.288675 : f32}
+     : (tensor<1x2x4x20xf32>, !cache) -> tensor<1x2x4x16xf32>
+  %o = attn.project %o_latent, %w_uv : (tensor<1x2x4x16xf32>, tensor<4x16x6xf32>) -> tensor<1x2x4x6xf32>
+  return %o : tensor<1x2x4x6xf32>
+}

@@ -688,10 +688,10 @@ func.func @a7_groups(%q: tensor<3x1x4x16xf32>, %k: tensor<3x9x1x16xf32>) {
 
 // -----
 
-func.func @a11_groups(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x2x16xf32>, %uk: tensor<4x12x8xf32>, %uv: tensor<4x12x8xf32>) {
-  // expected-error @+1 {{up needs latent, one KV head, and latent rows in the place of K and V}}
-  %o = attn.attend %q, %k up(%uk, %uv) {heads = #attn.heads<q = 4, kv = 2>, latent = #attn.latent<rank = 12, rope = 4, nope = 8, v = 8, groups = 2>, scale = 0.25 : f32}
-    : (tensor<3x1x4x12xf32>, tensor<3x9x2x16xf32>, tensor<4x12x8xf32>, tensor<4x12x8xf32>) -> tensor<3x1x4x8xf32>
+func.func @a11_groups(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x16xf32>, %uk: tensor<4x12x8xf32>, %uv: tensor<4x12x8xf32>) {
+  // expected-error @+1 {{up needs latent, one KV head a group, and latent rows in the place of K and V}}
+  %o = attn.attend %q, %k up(%uk, %uv) {heads = #attn.heads<q = 4, kv = 1>, latent = #attn.latent<rank = 12, rope = 4, nope = 8, v = 8, groups = 2>, scale = 0.25 : f32}
+    : (tensor<3x1x4x12xf32>, tensor<3x9x1x16xf32>, tensor<4x12x8xf32>, tensor<4x12x8xf32>) -> tensor<3x1x4x8xf32>
   return
 }
 
@@ -930,7 +930,7 @@ func.func @ods_yield_parent(%x: f32) {
 // -----
 
 func.func @a11_without_latent(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>) {
-  // expected-error @+1 {{up needs latent, one KV head, and latent rows in the place of K and V}}
+  // expected-error @+1 {{up needs latent, one KV head a group, and latent rows in the place of K and V}}
   %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32}
     : (tensor<3x1x4x12xf32>, tensor<3x9x1x20xf32>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
   return
@@ -939,7 +939,7 @@ func.func @a11_without_latent(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>
 // -----
 
 func.func @a11_value_operand(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>, %v: tensor<3x9x1x6xf32>) {
-  // expected-error @+1 {{up needs latent, one KV head, and latent rows in the place of K and V}}
+  // expected-error @+1 {{up needs latent, one KV head a group, and latent rows in the place of K and V}}
   %o = attn.attend %q, %k, %v up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>}
     : (tensor<3x1x4x12xf32>, tensor<3x9x1x20xf32>, tensor<3x9x1x6xf32>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
   return
@@ -948,7 +948,7 @@ func.func @a11_value_operand(%q: tensor<3x1x4x12xf32>, %k: tensor<3x9x1x20xf32>,
 // -----
 
 func.func @a11_cache_without_latent_rows(%q: tensor<3x1x4x12xf32>, %k: !attn.kv_cache<heads = 1, parts = [k : 20, v : 16], f32, page = 4>, %wk: tensor<4x16x8xf32>, %wv: tensor<4x16x6xf32>) {
-  // expected-error @+1 {{up needs latent, one KV head, and latent rows in the place of K and V}}
+  // expected-error @+1 {{up needs latent, one KV head a group, and latent rows in the place of K and V}}
   %o = attn.attend %q, %k up(%wk, %wv) {heads = #attn.heads<q = 4, kv = 1>, scale = 0.25 : f32, latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6>}
     : (tensor<3x1x4x12xf32>, !attn.kv_cache<heads = 1, parts = [k : 20, v : 16], f32, page = 4>, tensor<4x16x8xf32>, tensor<4x16x6xf32>) -> tensor<3x1x4x6xf32>
   return

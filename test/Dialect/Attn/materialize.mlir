@@ -123,15 +123,20 @@ func.func @grouped_latents(%c: tensor<1x9x2x16xf32>, %k_rope: tensor<1x9x4xf32>,
 
 // -----
 
-// Rows with a rotary part of their own: it would have to be repeated.
+// Rows with a rotary part of their own: it is repeated for the heads of the
+// group.
 
 // CHECK-LABEL: func @grouped_rows(
-// CHECK-NOT: attn.decompress
+// CHECK-SAME: %[[ROWS:[a-z0-9]+]]: tensor<1x9x2x20xf32>
+// CHECK-DAG: %[[ROPE:.*]] = tensor.extract_slice %[[ROWS]][0, 0, 0, 16] [1, 9, 2, 4] [1, 1, 1, 1]
+// CHECK: %[[REPEATED:.*]] = linalg.broadcast ins(%[[ROPE]] : tensor<1x9x2x4xf32>) outs(%{{.*}} : tensor<1x9x2x2x4xf32>) dimensions = [3]
+// CHECK: %[[K_ROPE:.*]] = tensor.collapse_shape %[[REPEATED]] {{\[\[}}0], [1], [2, 3], [4]]
+// CHECK: tensor.concat dim(3) %{{.*}}, %[[K_ROPE]] : (tensor<1x9x4x8xf32>, tensor<1x9x4x4xf32>)
 func.func @grouped_rows(%k: tensor<1x9x2x20xf32>, %w_q: tensor<4x8x16xf32>, %w_uv: tensor<4x16x6xf32>,
                         %q_nope: tensor<1x2x4x8xf32>, %q_rope: tensor<1x2x4x4xf32>) -> tensor<1x2x4x6xf32> {
   %q_latent = attn.project %q_nope, %w_q : (tensor<1x2x4x8xf32>, tensor<4x8x16xf32>) -> tensor<1x2x4x16xf32>
   %q = tensor.concat dim(3) %q_latent, %q_rope : (tensor<1x2x4x16xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x20xf32>
-  // expected-remark @+1 {{the rotary part of the groups is not broadcast from one}}
+  // expected-remark @+1 {{K and V decompressed for every head}}
   %o_latent = attn.attend %q, %k {heads = #attn.heads<q = 4, kv = 2>,
       latent = #attn.latent<rank = 16, rope = 4, nope = 8, v = 6, groups = 2>, scale = 0.288675 : f32}
      : (tensor<1x2x4x20xf32>, tensor<1x9x2x20xf32>) -> tensor<1x2x4x16xf32>

@@ -6,6 +6,7 @@
 
 !paged = !attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 64>
 !latent = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = ?>
+!grouped = !attn.kv_cache<heads = 2, parts = [latent : 256, rope : 64], bf16, page = 64>
 
 //===----------------------------------------------------------------------===//
 // attend
@@ -72,7 +73,29 @@ func.func @attend_latent(%q: tensor<?x1x128x576xbf16>, %cache: !latent) -> tenso
   return %o : tensor<?x1x128x512xbf16>
 }
 
-// The same over a tensor: no value operand, so V is a prefix of K.
+// Two latent rows a token, each with the rotary key behind it (GLA).
+
+// CHECK-LABEL: func @attend_grouped_latents
+// CHECK: heads = #attn.heads<q = 128, kv = 2>
+// CHECK-SAME: latent = #attn.latent<rank = 256, rope = 64, nope = 128, v = 128, groups = 2>
+// CHECK-SAME: !attn.kv_cache<heads = 2, parts = [latent : 256, rope : 64], bf16, page = 64>
+// CHECK: attn.attend %{{.*}}, %{{.*}} up(%{{.*}}, %{{.*}}) {{.*}}heads = #attn.heads<q = 128, kv = 2>
+func.func @attend_grouped_latents(%q: tensor<?x1x128x320xbf16>, %q_up: tensor<?x1x128x192xbf16>, %cache: !grouped,
+                                  %w_uk: tensor<128x256x128xbf16>, %w_uv: tensor<128x256x128xbf16>)
+    -> (tensor<?x1x128x256xbf16>, tensor<?x1x128x128xbf16>) {
+  %o = attn.attend %q, %cache {heads = #attn.heads<q = 128, kv = 2>,
+         latent = #attn.latent<rank = 256, rope = 64, nope = 128, v = 128, groups = 2>,
+         mask = #attn.mask<causal>, scale = 0.0721687824 : f32}
+     : (tensor<?x1x128x320xbf16>, !grouped) -> tensor<?x1x128x256xbf16>
+  %o_up = attn.attend %q_up, %cache up(%w_uk, %w_uv) {heads = #attn.heads<q = 128, kv = 2>,
+         latent = #attn.latent<rank = 256, rope = 64, nope = 128, v = 128, groups = 2>,
+         mask = #attn.mask<causal>, scale = 0.0721687824 : f32}
+     : (tensor<?x1x128x192xbf16>, !grouped, tensor<128x256x128xbf16>, tensor<128x256x128xbf16>)
+     -> tensor<?x1x128x128xbf16>
+  return %o, %o_up : tensor<?x1x128x256xbf16>, tensor<?x1x128x128xbf16>
+}
+
+// MLA over a tensor: no value operand, so V is a prefix of K.
 
 // CHECK-LABEL: func @attend_prefix
 // CHECK: attn.attend %{{.*}}, %{{.*}} lens(%{{.*}}) {

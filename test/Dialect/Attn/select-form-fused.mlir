@@ -76,3 +76,19 @@ func.func @over_1024(%c: tensor<1x1024x512xbf16>, %w_uk: tensor<128x512x128xbf16
      : (tensor<1x?x128x128xbf16>, tensor<1x1024x128x128xbf16>, tensor<1x1024x128x128xbf16>) -> tensor<1x?x128x128xbf16>
   return %o : tensor<1x?x128x128xbf16>
 }
+
+// -----
+
+// Two latent rows a token: twice the bytes of the context, the same FLOPs.
+
+// CHECK-LABEL: func @grouped_latents(
+// CHECK: attn.attend {{.*}} up(%{{.*}}) {form = #attn.form<fused_decompress>, heads = #attn.heads<q = 128, kv = 2>
+func.func @grouped_latents(%c: tensor<1x1024x2x256xbf16>, %w_uk: tensor<128x256x128xbf16>, %w_uv: tensor<128x256x128xbf16>,
+                           %q: tensor<1x256x128x128xbf16>) -> tensor<1x256x128x128xbf16> {
+  %k = attn.decompress %c, %w_uk : (tensor<1x1024x2x256xbf16>, tensor<128x256x128xbf16>) -> tensor<1x1024x128x128xbf16>
+  %v = attn.decompress %c, %w_uv : (tensor<1x1024x2x256xbf16>, tensor<128x256x128xbf16>) -> tensor<1x1024x128x128xbf16>
+  // expected-remark @+1 {{decompressed in the kernel (FLOPs alone): absorbed 38.655 GFLOP, 17.826 MB; decompressed in the kernel 34.360 GFLOP, 17.826 MB; decompressed 34.360 GFLOP, 152.044 MB}}
+  %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 128, kv = 128>, scale = 0.0721687824 : f32}
+     : (tensor<1x256x128x128xbf16>, tensor<1x1024x128x128xbf16>, tensor<1x1024x128x128xbf16>) -> tensor<1x256x128x128xbf16>
+  return %o : tensor<1x256x128x128xbf16>
+}

@@ -125,23 +125,18 @@ func.func private @c4_missing(!attn.kv_cache<heads = 8, parts = [k : 128, v : 12
 
 // -----
 
-// expected-error @+1 {{a latent cache has one head, got 2}}
-func.func private @c5(!attn.kv_cache<heads = 2, parts = [latent : 512, rope : 64], bf16, page = 64>)
+// expected-error @+1 {{layout own needs a page that is a multiple of 32}}
+func.func private @c5_multiple(!attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 16, layout = own>)
 
 // -----
 
 // expected-error @+1 {{layout own needs a page that is a multiple of 32}}
-func.func private @c6_multiple(!attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = 16, layout = own>)
+func.func private @c5_dynamic(!attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = ?, layout = own>)
 
 // -----
 
 // expected-error @+1 {{layout own needs a page that is a multiple of 32}}
-func.func private @c6_dynamic(!attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, page = ?, layout = own>)
-
-// -----
-
-// expected-error @+1 {{layout own needs a page that is a multiple of 32}}
-func.func private @c6_contiguous(!attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, contiguous, layout = own>)
+func.func private @c5_contiguous(!attn.kv_cache<heads = 8, parts = [k : 128, v : 128], bf16, contiguous, layout = own>)
 
 // -----
 

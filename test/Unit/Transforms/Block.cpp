@@ -89,8 +89,19 @@ struct Writer {
 /// %kr: the rotary rows for every head.
 void Writer::broadcastRope(llvm::StringRef rows) {
   int64_t rope = block.rope;
-  line("%init = tensor.empty({0}) : {1}", block.dynamic ? "%rb, %rt" : "",
-       heads(t, rope));
+  const char *extents = block.dynamic ? "%rb, %rt" : "";
+  if (block.ropePerGroup) {
+    std::string all = type({b, t, block.groups, h / block.groups, rope});
+    line("%init = tensor.empty({0}) : {1}", extents, all);
+    line("%repeated = linalg.broadcast ins(%{0} : {1}) outs(%init : {2}) "
+         "dimensions = [3]",
+         rows, type({b, t, block.groups, rope}), all);
+    line("%kr = tensor.collapse_shape %repeated [[0], [1], [2, 3], [4]] : {0} "
+         "into {1}",
+         all, heads(t, rope));
+    return;
+  }
+  line("%init = tensor.empty({0}) : {1}", extents, heads(t, rope));
   line("%kr = linalg.broadcast ins(%{0} : {1}) outs(%init : {2}) dimensions = "
        "[2]",
        rows, type({b, t, rope}), heads(t, rope));
@@ -240,7 +251,8 @@ std::string Writer::write() {
     argument("q_rope", heads(s, rope));
   }
   if (rope)
-    argument("k_rope", type({b, t, rope}));
+    argument("k_rope", block.ropePerGroup ? type({b, t, block.groups, rope})
+                                          : type({b, t, rope}));
   argument("positions", type({b, t}, "i32"));
   argument("lens", type({b}, "i32"));
   argument("sinks", type({h}));
@@ -272,7 +284,9 @@ llvm::SmallVector<Value> Block::arguments(Random &random) const {
     draw({batch, queries, heads, nope});
     draw({batch, queries, heads, rope});
   }
-  if (rope)
+  if (rope && ropePerGroup)
+    draw({batch, tokens, groups, rope});
+  else if (rope)
     draw({batch, tokens, rope});
   Tensor positions = Tensor::zeros({batch, tokens});
   for (double &position : positions.data)
@@ -290,9 +304,9 @@ std::string Block::describe() const {
   return formatv(
       "B={0} S={1} T={2} H={3} rank={4}*{17} rope={5} nope={6} v={7} "
       "style={8} dynamic={9} causal={10} lens={11} sinks={12} "
-      "lse={13} alibi={14} window={15} softcap={16}",
+      "lse={13} alibi={14} window={15} softcap={16} rope per group={18}",
       batch, queries, tokens, heads, rank, rope, nope, v, int(style), dynamic,
-      causal, lens, sinks, lse, alibi, window, softcap, groups);
+      causal, lens, sinks, lse, alibi, window, softcap, groups, ropePerGroup);
 }
 
 mlir::MLIRContext &attn::test::context() {

@@ -29,7 +29,8 @@ enum class Style {
 struct Block {
   int64_t batch = 2, queries = 2, tokens = 7;
   int64_t heads = 4, rank = 32, rope = 4, nope = 8, v = 8;
-  int64_t groups = 1; ///< latent rows a token, of `rank` elements each
+  int64_t groups = 1;        ///< latent rows a token, of `rank` elements each
+  bool ropePerGroup = false; ///< each of them has a rotary key of its own
   Style style = Style::Separate;
   /// Batch, query tokens and tokens are unknown to the compiler.
   bool dynamic = false;

@@ -12,6 +12,7 @@
 
 #include "Block.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "gtest/gtest.h"
 
 #include <cmath>
@@ -24,12 +25,17 @@ namespace {
 struct Dims {
   const char *name;
   int64_t heads, rank, rope, nope, v, groups = 1;
+  bool ropePerGroup = false;
 };
-const Dims kModels[] = {
-    {"V2Lite", 2, 32, 4, 8, 8},           {"V3", 16, 32, 4, 8, 8},
-    {"MiniCPM3", 5, 16, 2, 4, 4},         {"GLM47Flash", 5, 16, 2, 6, 8},
-    {"KimiLinearNoRope", 4, 32, 0, 8, 8}, {"OneHead", 1, 8, 2, 4, 3},
-    {"GLA2", 4, 16, 2, 6, 5, 2},          {"GLA4NoRope", 12, 4, 0, 3, 2, 4}};
+const Dims kModels[] = {{"V2Lite", 2, 32, 4, 8, 8},
+                        {"V3", 16, 32, 4, 8, 8},
+                        {"MiniCPM3", 5, 16, 2, 4, 4},
+                        {"GLM47Flash", 5, 16, 2, 6, 8},
+                        {"KimiLinearNoRope", 4, 32, 0, 8, 8},
+                        {"OneHead", 1, 8, 2, 4, 3},
+                        {"GLA2", 4, 16, 2, 6, 5, 2},
+                        {"GLA4NoRope", 12, 4, 0, 3, 2, 4},
+                        {"GLA2TwoRopes", 6, 8, 2, 4, 3, 2, true}};
 
 /// Heads on one device of 1 to 16, of models with 128, 64, 40 and 20.
 const int64_t kDeviceHeads[] = {128, 64, 32, 16, 12, 20, 10, 8, 5};
@@ -66,6 +72,7 @@ void forGrid(
           block.nope = dims.nope;
           block.v = dims.v;
           block.groups = dims.groups;
+          block.ropePerGroup = dims.ropePerGroup;
           block.style = style;
           block.dynamic = dynamic;
           setVariant(block, variant);
@@ -148,7 +155,10 @@ TEST(Forms, HeadsOfADevice) {
       auto back = compile(block.ir(),
                           passes(createAttnAbsorb(), createAttnMaterialize()));
       auto chosen = compile(block.ir(), passes(createAttnSelectForm()));
-      ASSERT_TRUE(original && absorbed && back && chosen);
+      auto fused = compile(block.ir(), passes(createAttnFuseDecompress()));
+      auto chained = compile(
+          block.ir(), passes(createAttnAbsorb(), createAttnFuseProjections()));
+      ASSERT_TRUE(original && absorbed && back && chosen && fused && chained);
       absorbed->walk([&](AttendOp op) {
         EXPECT_EQ(op.getHeads().getQ(), heads);
         EXPECT_EQ(op.getHeads().getKv(), groups);
@@ -159,6 +169,8 @@ TEST(Forms, HeadsOfADevice) {
       expectEqual(run(*absorbed, arguments), expected);
       expectEqual(run(*back, arguments), expected);
       expectEqual(run(*chosen, arguments), expected);
+      expectEqual(run(*fused, arguments), expected);
+      expectEqual(run(*chained, arguments), expected);
     }
 }
 
@@ -183,8 +195,6 @@ TEST(Forms, AnotherScaleIsSeen) {
 
 TEST(Forms, FusedEqualsDecompressed) {
   forGrid([](const Block &block, interp::test::Random &random) {
-    if (block.groups != 1)
-      return; // Refused: fuse-decompress.mlir, @groups.
     auto original = compile(block.ir());
     auto fused = compile(block.ir(), passes(createAttnFuseDecompress()));
     auto detour = compile(
@@ -201,8 +211,6 @@ TEST(Forms, FusedEqualsDecompressed) {
 
 TEST(Forms, ChainedEqualsDecompressed) {
   forGrid([](const Block &block, interp::test::Random &random) {
-    if (block.groups != 1)
-      return; // Refused, likewise.
     auto original = compile(block.ir());
     auto chained = compile(
         block.ir(), passes(createAttnAbsorb(), createAttnFuseProjections()));
@@ -213,49 +221,53 @@ TEST(Forms, ChainedEqualsDecompressed) {
   });
 }
 
-// The rows in a paged cache: both rewrites keep it, and the interpreter reads
-// no slot past a sequence's end.
+// The rows in a paged cache, of one group or of several: both rewrites keep it,
+// and the interpreter reads no slot past a sequence's end.
 TEST(Forms, OverACache) {
-  constexpr llvm::StringLiteral ir = R"mlir(
-    !cache = !attn.kv_cache<heads = 1, parts = [latent : 8, rope : 2], f32, page = 4>
-    func.func @block(%qn: tensor<2x2x3x4xf32>, %qr: tensor<2x2x3x2xf32>, %rows: !cache,
-                     %wt: tensor<3x4x8xf32>, %wv: tensor<3x8x5xf32>) -> (tensor<2x2x3x5xf32>, tensor<2x2x3xf32>) {
-      %ql = attn.project %qn, %wt : (tensor<2x2x3x4xf32>, tensor<3x4x8xf32>) -> tensor<2x2x3x8xf32>
-      %q = tensor.concat dim(3) %ql, %qr : (tensor<2x2x3x8xf32>, tensor<2x2x3x2xf32>) -> tensor<2x2x3x10xf32>
-      %ol, %lse = attn.attend %q, %rows {heads = #attn.heads<q = 3, kv = 1>, mask = #attn.mask<causal>,
-          latent = #attn.latent<rank = 8, rope = 2, nope = 4, v = 5>, scale = 0.4 : f32}
-         : (tensor<2x2x3x10xf32>, !cache) -> (tensor<2x2x3x8xf32>, tensor<2x2x3xf32>)
-      %o = attn.project %ol, %wv : (tensor<2x2x3x8xf32>, tensor<3x8x5xf32>) -> tensor<2x2x3x5xf32>
-      return %o, %lse : tensor<2x2x3x5xf32>, tensor<2x2x3xf32>
-    })mlir";
-  interp::test::Random random(testSeed());
-  auto draw = [&](llvm::ArrayRef<int64_t> shape) {
-    return interp::test::randomTensor(shape, random);
-  };
-  interp::Cache cache;
-  cache.heads = 1;
-  cache.kDim = 10;
-  cache.vDim = 8;
-  cache.page = 4;
-  cache.latent = true;
-  cache.blocks = {{3, 1}, {0}};
-  cache.lens = {7, 3};
-  cache.k.assign(4 * 4 * 10, std::nan(""));
-  for (int64_t b = 0; b < 2; ++b)
-    for (int64_t j = 0; j < cache.lens[b]; ++j) {
-      interp::Tensor row = draw({10});
-      llvm::copy(row.data, cache.k.begin() + cache.slot(b, j) * 10);
-    }
-  llvm::SmallVector<interp::Value> arguments = {
-      draw({2, 2, 3, 4}), draw({2, 2, 3, 2}), cache, draw({3, 4, 8}),
-      draw({3, 8, 5})};
-  auto original = compile(ir);
-  auto fused = compile(ir, passes(createAttnFuseDecompress()));
-  auto chained = compile(ir, passes(createAttnFuseProjections()));
-  ASSERT_TRUE(original && fused && chained);
-  EXPECT_EQ(count<ProjectOp>(*fused), 0);
-  EXPECT_EQ(count<ProjectOp>(*chained), 0);
-  auto expected = run(*original, arguments);
-  expectEqual(run(*fused, arguments), expected);
-  expectEqual(run(*chained, arguments), expected);
+  uint64_t seed = testSeed();
+  for (int64_t groups : {1, 2, 4}) {
+    SCOPED_TRACE(groups);
+    std::string ir = llvm::formatv(R"mlir(
+    !cache = !attn.kv_cache<heads = {0}, parts = [latent : 8, rope : 2], f32, page = 4>
+    func.func @block(%qn: tensor<2x2x4x4xf32>, %qr: tensor<2x2x4x2xf32>, %rows: !cache,
+                     %wt: tensor<4x4x8xf32>, %wv: tensor<4x8x5xf32>) -> (tensor<2x2x4x5xf32>, tensor<2x2x4xf32>) {{
+      %ql = attn.project %qn, %wt : (tensor<2x2x4x4xf32>, tensor<4x4x8xf32>) -> tensor<2x2x4x8xf32>
+      %q = tensor.concat dim(3) %ql, %qr : (tensor<2x2x4x8xf32>, tensor<2x2x4x2xf32>) -> tensor<2x2x4x10xf32>
+      %ol, %lse = attn.attend %q, %rows {{heads = #attn.heads<q = 4, kv = {0}>, mask = #attn.mask<causal>,
+          latent = #attn.latent<rank = 8, rope = 2, nope = 4, v = 5, groups = {0}>, scale = 0.4 : f32}
+         : (tensor<2x2x4x10xf32>, !cache) -> (tensor<2x2x4x8xf32>, tensor<2x2x4xf32>)
+      %o = attn.project %ol, %wv : (tensor<2x2x4x8xf32>, tensor<4x8x5xf32>) -> tensor<2x2x4x5xf32>
+      return %o, %lse : tensor<2x2x4x5xf32>, tensor<2x2x4xf32>
+    })mlir",
+                                   groups);
+    interp::test::Random random(seed++);
+    auto draw = [&](llvm::ArrayRef<int64_t> shape) {
+      return interp::test::randomTensor(shape, random);
+    };
+    interp::Cache cache;
+    cache.heads = groups;
+    cache.kDim = 10;
+    cache.vDim = 8;
+    cache.page = 4;
+    cache.latent = true;
+    cache.blocks = {{3, 1}, {0}};
+    cache.lens = {7, 3};
+    int64_t row = groups * 10;
+    cache.k.assign(4 * 4 * row, std::nan(""));
+    for (int64_t b = 0; b < 2; ++b)
+      for (int64_t j = 0; j < cache.lens[b]; ++j)
+        llvm::copy(draw({row}).data, cache.k.begin() + cache.slot(b, j) * row);
+    llvm::SmallVector<interp::Value> arguments = {
+        draw({2, 2, 4, 4}), draw({2, 2, 4, 2}), cache, draw({4, 4, 8}),
+        draw({4, 8, 5})};
+    auto original = compile(ir);
+    auto fused = compile(ir, passes(createAttnFuseDecompress()));
+    auto chained = compile(ir, passes(createAttnFuseProjections()));
+    ASSERT_TRUE(original && fused && chained);
+    EXPECT_EQ(count<ProjectOp>(*fused), 0);
+    EXPECT_EQ(count<ProjectOp>(*chained), 0);
+    auto expected = run(*original, arguments);
+    expectEqual(run(*fused, arguments), expected);
+    expectEqual(run(*chained, arguments), expected);
+  }
 }

@@ -122,9 +122,7 @@ LogicalResult KVCacheType::verify(function_ref<InFlightDiagnostic()> emitError,
                        << elementType; // C3
   if (page < kDynamicPage)             // C4
     return emitError() << "page must be positive, got " << page;
-  if (latent && heads != 1) // C5
-    return emitError() << "a latent cache has one head, got " << heads;
-  if (layout == Layout::Own && (page <= 0 || page % 32)) // C6
+  if (layout == Layout::Own && (page <= 0 || page % 32)) // C5
     return emitError() << "layout own needs a page that is a multiple of 32";
   return success();
 }

@@ -82,10 +82,10 @@ static LogicalResult verifyUpProjections(AttendOp op, int64_t &kDim,
                                          int64_t &vDim) {
   LatentAttr latent = op.getLatentAttr();
   KVCacheType cache = op.getCacheType();
-  if (!latent || latent.getGroups() != 1 || op.getValue() ||
-      op.getHeads().getKv() != 1 || (cache && !cache.isLatent()))
-    return op.emitOpError("up needs latent, one KV head, and latent rows in "
-                          "the place of K and V");
+  if (!latent || latent.getGroups() != op.getHeads().getKv() || op.getValue() ||
+      (cache && !cache.isLatent()))
+    return op.emitOpError("up needs latent, one KV head a group, and latent "
+                          "rows in the place of K and V");
   int64_t rank = latent.getRank(), nope = latent.getNope();
   if (!compatible(kDim, rank + latent.getRope()) ||
       (cache && cache.getVDim() != rank))

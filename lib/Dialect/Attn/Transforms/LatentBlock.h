@@ -28,9 +28,10 @@ struct Columns {
   int64_t offset = 0, width = 0;
 };
 
-/// A part of the key that all heads share, and the query's columns it meets.
-/// `rows` are of a tensor `[B, T, *]` (or `[B, T, 1, *]`). `rope`, if any,
-/// rotates them at `ropeOffset`; its other properties are those of the op.
+/// A part of the key that all heads share, or those of a group, and the query's
+/// columns it meets. `rows` are of a tensor `[B, T, *]` or `[B, T, groups, *]`.
+/// `rope`, if any, rotates them at `ropeOffset`; its other properties are those
+/// of the op.
 struct SharedPart {
   Columns rows;
   RopeOp rope;
@@ -63,14 +64,13 @@ using LatentResults = llvm::SmallVector<mlir::Value, 2>;
 /// empty if the op has nothing to do with a latent.
 mlir::FailureOr<LatentBlock> matchDecompressed(AttendOp attend,
                                                std::string &reason);
-/// Reads the absorbed form, likewise; the rows may lie in a cache, and are of
-/// one group.
+/// Reads the absorbed form, likewise; the rows may lie in a cache.
 mlir::FailureOr<LatentBlock> matchProjected(AttendOp attend,
                                             std::string &reason);
 /// The same over rows that are tensors, which can be decompressed by an op.
 mlir::FailureOr<LatentBlock> matchAbsorbed(AttendOp attend,
                                            std::string &reason);
-/// Reads either form, over tensors or a cache, of one group.
+/// Reads either form, over tensors or a cache.
 mlir::FailureOr<LatentBlock> matchEither(AttendOp attend, std::string &reason);
 
 LatentResults buildAbsorbed(mlir::OpBuilder &builder, const LatentBlock &block);

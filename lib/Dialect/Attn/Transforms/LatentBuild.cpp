@@ -50,7 +50,7 @@ private:
   Value withoutHeads(Value rows);
   Value sharedRows(const SharedPart &part);
   Value forHeads(Value rows, int64_t count);
-  Value latentRows();
+  Value cachedRows();
   Value weightUK(bool transposed);
   AttendOp attend(Value query, Value key, Value value, int64_t kvHeads,
                   Type output, LatentAttr latent,
@@ -80,10 +80,12 @@ Value Writer::columns(Columns wanted) {
                                         strides);
 }
 
-/// The same of `[B, T, *]`, even where the source has the axis of one head.
+/// The same of `[B, T, *]`, even where the source has the axis of one head; an
+/// axis of several groups remains.
 Value Writer::rows(Columns wanted) {
   Value value = columns(wanted);
-  return tensorType(value).getRank() == 4 ? withoutHeads(value) : value;
+  return tensorType(value).getRank() == 4 && groups == 1 ? withoutHeads(value)
+                                                         : value;
 }
 
 /// The parts side by side. Neighbours in one tensor are read from it together:
@@ -122,26 +124,46 @@ Value Writer::sharedRows(const SharedPart &part) {
   if (!part.rope)
     return value;
   RopeOp rope = part.rope;
-  value = withOneHead(value);
+  bool hasHeads = tensorType(value).getRank() == 4;
+  if (!hasHeads)
+    value = withOneHead(value);
   value = RopeOp::create(b, loc, value.getType(), value, rope.getPositions(),
                          rope.getThetaAttr(), rope.getFrequenciesAttr(),
                          b.getI64IntegerAttr(part.ropeOffset),
                          rope.getDimsAttr(), rope.getInterleavedAttr());
-  return withoutHeads(value);
+  return hasHeads ? value : withoutHeads(value);
 }
 
-/// `[B, T, rank]`, or `[B, T, groups, rank]`.
-Value Writer::latentRows() {
-  return groups == 1 ? rows(block.latent) : columns(block.latent);
+/// The rows `[B, T, groups, rank + rope]` as a cache holds them: the parts that
+/// all heads share stand behind each group's latent.
+Value Writer::cachedRows() {
+  SmallVector<Value> parts = {rows(block.latent)};
+  for (const SharedPart &part : block.shared) {
+    Value shared = sharedRows(part);
+    parts.push_back(groups == 1 ? shared : forHeads(shared, groups));
+  }
+  Value all = concat(parts);
+  return groups == 1 ? withOneHead(all) : all;
 }
 
+/// `[B, T, count, *]` of rows that all heads share, or those of a group.
 Value Writer::forHeads(Value rows, int64_t count) {
+  bool grouped = tensorType(rows).getRank() == 4;
+  if (grouped && count == groups)
+    return rows;
+  int64_t axis = grouped ? 3 : 2;
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, rows);
-  sizes.insert(sizes.begin() + 2, b.getIndexAttr(count));
+  sizes.insert(sizes.begin() + axis,
+               b.getIndexAttr(grouped ? count / groups : count));
   Value init = tensor::EmptyOp::create(b, loc, sizes, query.getElementType());
-  return linalg::BroadcastOp::create(b, loc, rows, init, ArrayRef<int64_t>{2})
-      .getResult()
-      .front();
+  Value repeated =
+      linalg::BroadcastOp::create(b, loc, rows, init, ArrayRef<int64_t>{axis})
+          .getResult()
+          .front();
+  if (!grouped)
+    return repeated;
+  return tensor::CollapseShapeOp::create(b, loc, repeated,
+                                         Reassociation{{0}, {1}, {2, 3}, {4}});
 }
 
 /// W_UK as `[H, rank, nope]`, or transposed as `[H, nope, rank]`. A weight does
@@ -193,16 +215,10 @@ LatentResults Writer::absorbed() {
   Value nope = columns(block.queryNope);
   SmallVector<Value> queryParts = {
       ProjectOp::create(b, loc, wide, nope, weightUK(/*transposed=*/true))};
-  SmallVector<Value> keyParts = {latentRows()};
-  for (const SharedPart &part : block.shared) {
+  for (const SharedPart &part : block.shared)
     queryParts.push_back(columns(part.query));
-    Value shared = sharedRows(part);
-    keyParts.push_back(groups == 1 ? shared : forHeads(shared, groups));
-  }
   Value newQuery = concat(queryParts);
-  Value newKey = concat(keyParts);
-  if (groups == 1)
-    newKey = withOneHead(newKey);
+  Value newKey = cachedRows();
   AttendOp core =
       attend(newQuery, newKey, Value(), /*kvHeads=*/groups, wide, block.dims);
   Value output = ProjectOp::create(b, loc, block.last->getResult(0).getType(),
@@ -214,7 +230,7 @@ LatentResults Writer::absorbed() {
 }
 
 LatentResults Writer::decompressed() {
-  Value latent = latentRows();
+  Value latent = rows(block.latent);
   ArrayRef<int64_t> tokens = tensorType(latent).getShape().take_front(2);
   auto decompress = [&](Value weight, int64_t width) -> Value {
     return DecompressOp::create(
@@ -235,17 +251,12 @@ LatentResults Writer::decompressed() {
 }
 
 LatentResults Writer::withUpProjections(Form form) {
-  SmallVector<Value> queryParts = {columns(block.queryNope)}, keyParts;
-  if (!block.cache)
-    keyParts.push_back(rows(block.latent));
-  for (const SharedPart &part : block.shared) {
+  SmallVector<Value> queryParts = {columns(block.queryNope)};
+  for (const SharedPart &part : block.shared)
     queryParts.push_back(columns(part.query));
-    if (!block.cache)
-      keyParts.push_back(sharedRows(part));
-  }
   Value newQuery = concat(queryParts);
-  Value newKey = block.cache ? block.cache : withOneHead(concat(keyParts));
-  AttendOp core = attend(newQuery, newKey, Value(), /*kvHeads=*/1,
+  Value newKey = block.cache ? block.cache : cachedRows();
+  AttendOp core = attend(newQuery, newKey, Value(), /*kvHeads=*/groups,
                          block.last->getResult(0).getType(), block.dims, form);
   return LatentResults(core.getResults());
 }

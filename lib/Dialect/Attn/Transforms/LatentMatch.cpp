@@ -123,6 +123,19 @@ private:
 };
 } // namespace
 
+/// The broadcast by which `op` repeats rows `[B, T, groups, *]` for the heads
+/// of each group, or null.
+static linalg::BroadcastOp repeatsGroups(Operation *op) {
+  auto collapse = dyn_cast<tensor::CollapseShapeOp>(op);
+  if (!collapse || collapse.getReassociationIndices() !=
+                       SmallVector<ReassociationIndices>{{0}, {1}, {2, 3}, {4}})
+    return {};
+  auto repeat = collapse.getSrc().getDefiningOp<linalg::BroadcastOp>();
+  return repeat && repeat.getDimensions() == ArrayRef<int64_t>{3}
+             ? repeat
+             : linalg::BroadcastOp();
+}
+
 LogicalResult PartFinder::find(Columns columns) {
   Operation *op = columns.source.getDefiningOp();
   if (!op)
@@ -132,6 +145,11 @@ LogicalResult PartFinder::find(Columns columns) {
       return refuse(name + " is broadcast along another axis than the heads");
     parts.push_back(
         {Value(), {broadcast.getInput(), columns.offset, columns.width}, {}});
+    return success();
+  }
+  if (linalg::BroadcastOp repeat = repeatsGroups(op); repeat && !headsFirst) {
+    parts.push_back(
+        {Value(), {repeat.getInput(), columns.offset, columns.width}, {}});
     return success();
   }
   passed.insert(op);
@@ -319,9 +337,13 @@ FailureOr<LatentBlock> attn::matchDecompressed(AttendOp attend,
     if (auto why = unsupportedWeight(name, weight, attend))
       return refuse(*why);
   RankedTensorType latent = tensorType(block.latent.source);
-  block.dims = LatentAttr::get(
-      attend.getContext(), block.latent.width, shared, block.weightUK.width,
-      vDim, latent.getRank() == 4 ? latent.getDimSize(2) : 1);
+  int64_t groups = latent.getRank() == 4 ? latent.getDimSize(2) : 1;
+  for (const SharedPart &part : block.shared)
+    if (RankedTensorType rows = tensorType(part.rows.source);
+        rows.getRank() == 4 && rows.getDimSize(2) != groups)
+      return refuse("the rotary key has other groups than the latent");
+  block.dims = LatentAttr::get(attend.getContext(), block.latent.width, shared,
+                               block.weightUK.width, vDim, groups);
   return block;
 }
 
@@ -329,9 +351,8 @@ FailureOr<LatentBlock> attn::matchDecompressed(AttendOp attend,
 // The absorbed form
 //===----------------------------------------------------------------------===//
 
-/// Reads the absorbed form, of any number of groups.
-static FailureOr<LatentBlock> matchProjections(AttendOp attend,
-                                               std::string &reason) {
+FailureOr<LatentBlock> attn::matchProjected(AttendOp attend,
+                                            std::string &reason) {
   LatentAttr dims = attend.getLatentAttr();
   if (!dims || attend.hasUpProjections())
     return failure(); // Not latent, or not in this form.
@@ -391,34 +412,19 @@ static FailureOr<LatentBlock> matchProjections(AttendOp attend,
   if (!block.cache)
     shared = resolveColumns({rows, dims.getRank(), dims.getRope()});
   if (grouped && !block.cache) {
+    // The groups' rotary part may be one.
     auto broadcast = shared.source.getDefiningOp<linalg::BroadcastOp>();
-    if (!broadcast || broadcast.getDimensions() != ArrayRef<int64_t>{2})
-      return refuse("the rotary part of the groups is not broadcast from one");
-    shared.source = broadcast.getInput();
+    if (broadcast && broadcast.getDimensions() == ArrayRef<int64_t>{2})
+      shared.source = broadcast.getInput();
   }
   block.shared.push_back(
       {shared, {}, 0, {attend.getQuery(), dims.getRank(), dims.getRope()}});
   return block;
 }
 
-/// Refuses a block of several groups.
-static FailureOr<LatentBlock> ofOneGroup(FailureOr<LatentBlock> block,
-                                         std::string &reason) {
-  if (failed(block) || block->dims.getGroups() == 1)
-    return block;
-  reason = "latent rows of several groups do not bring their up-projections "
-           "along";
-  return failure();
-}
-
-FailureOr<LatentBlock> attn::matchProjected(AttendOp attend,
-                                            std::string &reason) {
-  return ofOneGroup(matchProjections(attend, reason), reason);
-}
-
 FailureOr<LatentBlock> attn::matchAbsorbed(AttendOp attend,
                                            std::string &reason) {
-  FailureOr<LatentBlock> block = matchProjections(attend, reason);
+  FailureOr<LatentBlock> block = matchProjected(attend, reason);
   if (succeeded(block) && block->cache) {
     reason = "the latent rows lie in a cache, which no op reads out";
     return failure();
@@ -427,7 +433,6 @@ FailureOr<LatentBlock> attn::matchAbsorbed(AttendOp attend,
 }
 
 FailureOr<LatentBlock> attn::matchEither(AttendOp attend, std::string &reason) {
-  return attend.getLatentAttr()
-             ? matchProjected(attend, reason)
-             : ofOneGroup(matchDecompressed(attend, reason), reason);
+  return attend.getLatentAttr() ? matchProjected(attend, reason)
+                                : matchDecompressed(attend, reason);
 }

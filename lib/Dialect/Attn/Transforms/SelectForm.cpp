@@ -180,8 +180,7 @@ SmallVector<Alternative> SelectForm::alternatives(const LatentBlock &block,
                                                   const LatentShape &shape,
                                                   int64_t batch) {
   SmallVector<Alternative> forms;
-  // attn.attend carries the up-projections of one group only.
-  if (fused && block.dims.getGroups() == 1)
+  if (fused)
     forms.push_back({LatentForm::FusedDecompress,
                      "decompressed in the kernel",
                      buildFused,
