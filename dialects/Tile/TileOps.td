@@ -33,9 +33,11 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
     With `up` the cache holds latent rows, of which the kernel makes K and V of
     each query head, tile by tile (`tile.decompress`). The heads then share rows,
     but no K: a work item has query heads in the place of KV heads, and `rows =
-    q_len`. The target puts heads outermost, so that the head's matrices stay at
-    hand, a tile is decompressed once for all query tokens, and one head's state
-    is kept. `up_schedule` says how it multiplies.
+    q_len`. Query head `h` reads the latent rows of KV head `h / group`, of which
+    the cache has one, or one for each latent row of a token (GLA). The target
+    puts heads outermost, so that the head's matrices stay at hand, a tile is
+    decompressed once for all query tokens, and one head's state is kept.
+    `up_schedule` says how it multiplies.
 
     Constraints: (N1) group and q_len positive; (N2) element types bf16, f16 or
     f32 in `cache`; (N3) `up` needs `v_in_k`, and a kernel that streams.
@@ -456,9 +458,9 @@ def Tile_ProjectionOp : Tile_Op<"projection",
     Constraints: (Y1) heads, k and n are positive; (Y2) element is bf16, f16 or
     f32; (Y3) engine amx multiplies bf16 only, k and n multiples of 32; (Y4) the
     columns of a GPU's CTA divide n, its stages are at most k / 16; (Y5) `combine`
-    is a `tile.kernel` with `combine` and `wide_output` over one KV head of `heads`
-    query heads and values of `k` columns of `element`, the projection has
-    `wide_input`, and it has no `gpu_schedule`.
+    is a `tile.kernel` with `combine` and `wide_output` of `heads` query heads,
+    however many KV heads they share, and values of `k` columns of `element`, the
+    projection has `wide_input`, and it has no `gpu_schedule`.
 
     GPU kernels do not read transposed weights yet: the lowering refuses them.
 

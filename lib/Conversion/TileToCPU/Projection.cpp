@@ -129,9 +129,6 @@ void ProjectionLowering::startMerges() {
                     offsetof(attn_kernel_args, out_stride_token),
                     offsetof(attn_kernel_args, out_stride_head)})
     set(to, at, e.i64(0));
-  Value mergeItem = e.ptr(scratch, combineItem);
-  set(mergeItem, offsetof(attn_combine_item, head_begin), e.i64(0));
-  set(mergeItem, offsetof(attn_combine_item, head_end), e.i64(1));
 }
 
 /// Makes row `row` of the current head as f32 at `to`: reads it, or merges it
@@ -162,7 +159,13 @@ void ProjectionLowering::stageRow(const Rows &in, Value row, Value to) {
                       offsetof(attn_combine_item, slot_stride)})
       set(at, field(merge, at));
     set(offsetof(attn_combine_item, slot_count), parts);
-    Value first = e.add(e.mul(token, op.getHeads()), head);
+    // The row within its KV head.
+    int64_t group = op.getHeads() / combineFact("kv_heads");
+    Value kvHead = e.divU(head, e.i64(group));
+    Value within = e.sub(head, e.mul(kvHead, group));
+    Value first = e.add(e.mul(token, group), within);
+    set(offsetof(attn_combine_item, head_begin), kvHead);
+    set(offsetof(attn_combine_item, head_end), e.add(kvHead, 1));
     set(offsetof(attn_combine_item, row_begin), first);
     set(offsetof(attn_combine_item, row_end), e.add(first, 1));
     func::CallOp::create(

@@ -150,8 +150,9 @@ View TileReader::viewOf(const Part &part) {
   Value scratchStride = e.i64(part.paired ? k.kvTile() * 32 : part.rowBytes);
   view.stride = e.select(direct, stride, scratchStride);
   if (k.cache.getLayout() == tile::CacheLayout::Own ||
-      k.cache.getHeads() == 1) {
-    // Memory is walked in order: a fixed distance ahead.
+      k.cache.getHeads() == 1 || k.decompresses()) {
+    // Memory is walked in order, where heads are outermost in steps of all
+    // heads' rows: a fixed distance ahead.
     if (int64_t distance = k.schedule.getPrefetch()) {
       view.aheadGroups = part.here;
       view.aheadOffset = e.add(headOffset, distance);

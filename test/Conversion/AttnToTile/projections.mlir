@@ -154,3 +154,38 @@ func.func @unknown_heads(%x: tensor<1x1x?x64xbf16>, %w: tensor<?x64x128xbf16>) -
   %y = attn.project %x, %w : (tensor<1x1x?x64xbf16>, tensor<?x64x128xbf16>) -> tensor<1x1x?x128xbf16>
   return %y : tensor<1x1x?x128xbf16>
 }
+
+// -----
+
+// Two latent rows a token, each for eight heads: two KV heads, whose states the
+// output's projection merges.
+
+!cache = !attn.kv_cache<heads = 2, parts = [latent : 256, rope : 64], bf16, page = 64>
+
+// CHECK-DAG: tile.projection @grouped_output {combine = @grouped_combine, element = bf16, heads = 16 : i64, k = 256 : i64, n = 128 : i64
+// CHECK: tile.kernel @grouped attributes {cache = #tile.cache<heads = 2, k = 320, v = 256, element = bf16, layout = row, v_in_k = true>, group = 8 : i64
+// CHECK: tile.kernel @grouped_combine attributes {cache = #tile.cache<heads = 2,
+func.func @grouped(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x256xbf16>, %w_uv: tensor<16x256x128xbf16>) -> tensor<?x1x16x128xbf16> {
+  %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<absorbed>, heads = #attn.heads<q = 16, kv = 2>,
+      latent = #attn.latent<rank = 256, rope = 64, nope = 128, v = 128, groups = 2>, scale = 0.0721687824 : f32, up_transposed}
+     : (tensor<?x1x16x192xbf16>, !cache, tensor<16x128x256xbf16>, tensor<16x256x128xbf16>) -> tensor<?x1x16x128xbf16>
+  return %o : tensor<?x1x16x128xbf16>
+}
+
+// -----
+
+!cache = !attn.kv_cache<heads = 2, parts = [latent : 256, rope : 64], bf16, page = 64>
+
+// Decompressed inside: head h reads the rows of KV head h / group. The next
+// tile's rows of a group are as far ahead as the tile's of both.
+
+// CHECK: tile.kernel @grouped_inside attributes {cache = #tile.cache<heads = 2, k = 320, v = 256, element = bf16, layout = row, v_in_k = true>, group = 8 : i64, q_len = 96 : i64, scale
+// CHECK-SAME: kv_tile = 64, prefetch = 81920,
+// CHECK: tile.query : <96x192xbf16>
+// CHECK: tile.kernel @grouped_inside_combine attributes {cache = #tile.cache<heads = 16, k = 192, v = 128, {{.*}}group = 1 : i64
+func.func @grouped_inside(%q: tensor<?x96x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x256xbf16>, %w_uv: tensor<16x256x128xbf16>) -> tensor<?x96x16x128xbf16> {
+  %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<fused_decompress>, heads = #attn.heads<q = 16, kv = 2>,
+      latent = #attn.latent<rank = 256, rope = 64, nope = 128, v = 128, groups = 2>, scale = 0.0721687824 : f32, up_transposed}
+     : (tensor<?x96x16x192xbf16>, !cache, tensor<16x128x256xbf16>, tensor<16x256x128xbf16>) -> tensor<?x96x16x128xbf16>
+  return %o : tensor<?x96x16x128xbf16>
+}

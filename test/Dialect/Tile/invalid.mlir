@@ -684,7 +684,7 @@ tile.projection @y5_missing {heads = 4 : i64, k = 64 : i64, n = 32 : i64, elemen
 
 // -----
 
-// expected-error @+1 {{has 4 heads of 64 columns of 'bf16', but @merge merges 8 over 2 KV heads, of 64 columns of 'bf16'}}
+// expected-error @+1 {{has 4 heads of 64 columns of 'bf16', but @merge merges 8 of 64 columns of 'bf16'}}
 tile.projection @y5_heads {heads = 4 : i64, k = 64 : i64, n = 32 : i64, element = bf16, wide_input, combine = @merge}
 tile.kernel @merge attributes {group = 4 : i64, q_len = 1 : i64, combine, wide_output,
     cache = #tile.cache<heads = 2, k = 96, v = 64, element = bf16, layout = row, v_in_k = true>} {

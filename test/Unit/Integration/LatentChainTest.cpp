@@ -36,24 +36,26 @@ struct Chain {
   int64_t heads, qLen;
   const char *attributes; ///< further ones of attn.attend
   bool emulate;           ///< all of the level that AVX2 lacks
+  int64_t groups = 1;     ///< latent rows a token
 };
 
 std::string nameOf(const testing::TestParamInfo<Chain> &info) {
   const Chain &c = info.param;
-  return llvm::formatv("{0}_{1}_{2}x{3}{4}", cpuLevelName(c.level), c.element,
-                       c.heads, c.qLen, c.emulate ? "_emulated" : "");
+  return llvm::formatv("{0}_{1}_{2}of{3}x{4}{5}", cpuLevelName(c.level),
+                       c.element, c.heads, c.groups, c.qLen,
+                       c.emulate ? "_emulated" : "");
 }
 
 /// The kernel; and the same as it is computed, op by op.
 std::string irOf(const Chain &c, int64_t batch) {
   std::string text = R"(
-!cache = !attn.kv_cache<heads = 1, parts = [latent : RANK, rope : ROPE], ELEMENT, page = 64>
+!cache = !attn.kv_cache<heads = G, parts = [latent : RANK, rope : ROPE], ELEMENT, page = 64>
 func.func @mla(%q: tensor<?xSxHxQxELEMENT>, %rows: !cache, %w_t: tensor<HxNxRANKxELEMENT>,
                %w_uv: tensor<HxRANKxVxELEMENT>)
     -> (tensor<?xSxHxVxELEMENT>, tensor<?xSxHxf32>) {
   %o, %lse = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<absorbed>, up_transposed,
-      heads = #attn.heads<q = H, kv = 1>, scale = 0.125 : f32 ATTRIBUTES,
-      latent = #attn.latent<rank = RANK, rope = ROPE, nope = N, v = V>}
+      heads = #attn.heads<q = H, kv = G>, scale = 0.125 : f32 ATTRIBUTES,
+      latent = #attn.latent<rank = RANK, rope = ROPE, nope = N, v = V, groups = G>}
      : (tensor<?xSxHxQxELEMENT>, !cache, tensor<HxNxRANKxELEMENT>, tensor<HxRANKxVxELEMENT>)
        -> (tensor<?xSxHxVxELEMENT>, tensor<?xSxHxf32>)
   return %o, %lse : tensor<?xSxHxVxELEMENT>, tensor<?xSxHxf32>
@@ -68,8 +70,8 @@ func.func @lowered(%q: tensor<BxSxHxQxELEMENT>, %rows: !cache, %w_t: tensor<HxNx
     : (tensor<BxSxHxNxELEMENT>, tensor<HxNxRANKxELEMENT>) -> tensor<BxSxHxRANKxELEMENT>
   %k = tensor.concat dim(3) %latent, %rope
     : (tensor<BxSxHxRANKxELEMENT>, tensor<BxSxHxROPExELEMENT>) -> tensor<BxSxHxWxELEMENT>
-  %o = attn.attend %k, %rows {heads = #attn.heads<q = H, kv = 1>, scale = 0.125 : f32 ATTRIBUTES,
-      latent = #attn.latent<rank = RANK, rope = ROPE, nope = N, v = V>}
+  %o = attn.attend %k, %rows {heads = #attn.heads<q = H, kv = G>, scale = 0.125 : f32 ATTRIBUTES,
+      latent = #attn.latent<rank = RANK, rope = ROPE, nope = N, v = V, groups = G>}
      : (tensor<BxSxHxWxELEMENT>, !cache) -> tensor<BxSxHxRANKxELEMENT>
   %out = attn.project %o, %w_uv
     : (tensor<BxSxHxRANKxELEMENT>, tensor<HxRANKxVxELEMENT>) -> tensor<BxSxHxVxELEMENT>
@@ -96,8 +98,9 @@ func.func @lowered(%q: tensor<BxSxHxQxELEMENT>, %rows: !cache, %w_t: tensor<HxNx
   // Single letters only where they stand for an extent.
   for (auto [letter, value] :
        {std::pair('B', batch), std::pair('S', c.qLen), std::pair('H', c.heads),
-        std::pair('Q', kNope + kRope), std::pair('N', kNope),
-        std::pair('V', kV), std::pair('W', kRank + kRope)})
+        std::pair('G', c.groups), std::pair('Q', kNope + kRope),
+        std::pair('N', kNope), std::pair('V', kV),
+        std::pair('W', kRank + kRope)})
     extent(std::string(1, letter), value);
   return text;
 }
@@ -278,5 +281,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Chain{CPULevel::AMX, "bf16", 16, 1, "", false},
                     Chain{CPULevel::AMX, "bf16", 12, 5,
                           ", mask = #attn.mask<causal>", false},
-                    Chain{CPULevel::AMX, "bf16", 16, 1, "", true}),
+                    Chain{CPULevel::AMX, "bf16", 16, 1, "", true},
+                    // Several latent rows a token, each for a run of heads.
+                    Chain{CPULevel::AVX2, "f32", 6, 2, "", false, 3},
+                    Chain{CPULevel::AVX512, "f16", 12, 1, "", false, 4},
+                    Chain{CPULevel::AVX512BF16, "bf16", 20, 1, "", false, 2},
+                    Chain{CPULevel::AMX, "bf16", 16, 3,
+                          ", mask = #attn.mask<causal>", false, 2},
+                    Chain{CPULevel::AMX, "bf16", 16, 1, "", true, 2}),
     nameOf);

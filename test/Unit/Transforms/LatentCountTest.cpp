@@ -41,19 +41,22 @@ std::string irOf(const LatentShape &s, LatentForm form) {
   std::string output =
       llvm::formatv("tensor<1x{0}x{1}x{2}xbf16>", s.qLen, s.heads, s.v);
   return llvm::formatv(
-      "!cache = !attn.kv_cache<heads = 1, parts = [latent : {0}, rope : {1}], "
+      "!cache = !attn.kv_cache<heads = {11}, parts = [latent : {0}, rope : "
+      "{1}], "
       "bf16, page = 64>\n"
       "func.func @mla(%q: {5}, %c: !cache, %uk: {6}, %uv: {7}) -> {8} {{\n"
       "  %o = attn.attend %q, %c up(%uk, %uv) {{form = #attn.form<{9}>, heads "
       "= "
-      "#attn.heads<q = {4}, kv = 1>, latent = #attn.latent<rank = {0}, rope = "
-      "{1}, nope = {2}, v = {3}>, scale = 0.1 : f32{10}} : ({5}, !cache, {6}, "
+      "#attn.heads<q = {4}, kv = {11}>, latent = #attn.latent<rank = {0}, rope "
+      "= "
+      "{1}, nope = {2}, v = {3}, groups = {11}>, scale = 0.1 : f32{10}} : "
+      "({5}, !cache, {6}, "
       "{7}) -> {8}\n  return %o : {8}\n}",
       s.rank, s.rope, s.nope, s.v, s.heads, query, up, down, output,
       absorbed                           ? "absorbed"
       : form == LatentForm::Materialized ? "materialized"
                                          : "fused_decompress",
-      absorbed ? ", up_transposed" : "");
+      absorbed ? ", up_transposed" : "", s.groups);
 }
 
 /// What the kernels of the module do for one sequence.
@@ -116,7 +119,7 @@ Count countKernels(mlir::ModuleOp module, const LatentShape &s,
   // copied to every head.
   if (form == LatentForm::Materialized)
     count.kvBytes += context * double(s.elementBytes) *
-                     double(s.rank + s.rope + s.heads * s.rope);
+                     double(s.groups * (s.rank + s.rope) + s.heads * s.rope);
   return count;
 }
 
@@ -129,6 +132,7 @@ TEST(LatentCount, EqualsTheCostModel) {
       {128, 512, 64, 128, 128, 2, 1024}, // DeepSeek-V3
       {40, 256, 32, 64, 64, 3, 2048},    // MiniCPM3
       {20, 512, 64, 192, 256, 5, 1024},  // GLM-4.7-Flash
+      {128, 256, 64, 128, 128, 2, 1024, 2, /*groups=*/2},
   };
   for (const LatentShape &shape : shapes)
     for (LatentForm form : {LatentForm::Absorbed, LatentForm::Materialized,

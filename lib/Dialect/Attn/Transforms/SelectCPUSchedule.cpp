@@ -30,8 +30,9 @@ struct Problem {
   Layout layout;
   int64_t page; ///< tokens; 0 or -1 where unknown
   int64_t kvHeads;
-  /// Bytes of a latent row that K and V are decompressed from; 0: from none.
-  int64_t latentRowBytes = 0;
+  /// Bytes from token to token of the latent rows that K and V are decompressed
+  /// from; 0: from none.
+  int64_t latentStride = 0;
 
   /// The rows of a head lie apart, so that the hardware's prefetcher, which
   /// follows pages of memory, needs tiles of few tokens.
@@ -88,9 +89,9 @@ tile::ScheduleAttr choose(MLIRContext *ctx, CPULevel level, const Problem &p) {
   // software prefetches only queue before its requests.
   int64_t tile = chooseTile(p, engine, vector);
   // A tile that is decompressed takes long enough for the next one to come.
-  int64_t prefetch = p.latent           ? 0
-                     : p.latentRowBytes ? tile * p.latentRowBytes
-                                        : 2048;
+  int64_t prefetch = p.latent         ? 0
+                     : p.latentStride ? tile * p.latentStride
+                                      : 2048;
   // A burst of requests fills the core's line-fill buffers, and what the
   // products wait for stands behind them. bf16, whose loads cover whole lines,
   // fares better with it nevertheless; AVX2 was tuned on another machine.
@@ -111,6 +112,13 @@ chooseProjection(MLIRContext *ctx, CPULevel level,
   return tile::ProjectionScheduleAttr::get(
       ctx, tiles ? tile::Engine::Amx : tile::Engine::Fma,
       level == CPULevel::AVX2 ? 8 : 16, fewRows, /*prefetch=*/512);
+}
+
+/// Bytes from a head's row to the next token's.
+int64_t latentStride(KVCacheType cache) {
+  int64_t rows = cache.getLayout() == Layout::Row ? cache.getHeads() : 1;
+  return rows * cache.getKDim() *
+         cache.getElementType().getIntOrFloatBitWidth() / 8;
 }
 
 /// What keeps the output's projection from merging; empty if nothing does.
@@ -188,8 +196,7 @@ struct SelectCPUSchedule
                      {cache.getElementType(),
                       attend.getQuery().getType().getDimSize(1), false,
                       Layout::Row, KVCacheType::kContiguous, /*kvHeads=*/1,
-                      cache.getKDim() *
-                          cache.getElementType().getIntOrFloatBitWidth() / 8});
+                      latentStride(cache)});
         } else if (attend.getForm() == Form::Materialized)
           // K and V of one head after the other.
           annotate(op, *level,

@@ -278,14 +278,13 @@ ProjectionOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
     return emitOpError("merges by ")
            << name << ", which is no tile.kernel with combine and wide_output";
   CacheAttr cache = kernel.getCache();
-  if (cache.getHeads() != 1 || kernel.getGroup() != getHeads() ||
+  int64_t heads = cache.getHeads() * int64_t(kernel.getGroup());
+  if (heads != int64_t(getHeads()) ||
       cache.getV() != static_cast<int64_t>(getK()) ||
       cache.getElement() != getElement())
     return emitOpError("has ")
            << getHeads() << " heads of " << getK() << " columns of "
-           << getElement() << ", but " << name << " merges "
-           << cache.getHeads() * int64_t(kernel.getGroup()) << " over "
-           << cache.getHeads() << " KV heads, of " << cache.getV()
-           << " columns of " << cache.getElement();
+           << getElement() << ", but " << name << " merges " << heads << " of "
+           << cache.getV() << " columns of " << cache.getElement();
   return success();
 }
