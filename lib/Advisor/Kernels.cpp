@@ -17,6 +17,9 @@ using namespace attn::advisor;
 using llvm::createStringError;
 
 std::string advisor::benchShape(const model::AttentionSpec &a) {
+  if (a.latent && a.kvHeads != 1)
+    return llvm::formatv("gla:{0}/{1}/{2}+{3}", a.qHeads, a.kvHeads,
+                         a.latent->rank, a.latent->rope);
   if (a.latent)
     return llvm::formatv("mla:{0}/{1}+{2}", a.qHeads, a.latent->rank,
                          a.latent->rope);

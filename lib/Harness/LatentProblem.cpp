@@ -93,6 +93,7 @@ LatentProblem::interpreterArguments(int64_t first, int64_t count) const {
   const attn_decode_params &shape = core->shape();
   int64_t heads = shape.q_heads, rank = latent.getRank();
   int64_t nope = latent.getNope(), width = rank + latent.getRope();
+  int64_t groups = latent.getGroups();
   auto read = [&](const bench::Buffer &data, llvm::ArrayRef<int64_t> extents,
                   int64_t skipped = 0) {
     interp::Tensor tensor = interp::Tensor::zeros(extents);
@@ -103,11 +104,14 @@ LatentProblem::interpreterArguments(int64_t first, int64_t count) const {
   };
   auto cache = std::get<interp::Cache>(core->interpreterArguments()[1]);
   interp::Tensor rows =
-      interp::Tensor::zeros({count, cache.lens[first], width});
+      interp::Tensor::zeros({count, cache.lens[first], groups, width});
   for (int64_t b = 0; b < count; ++b)
     for (int64_t t = 0; t < cache.lens[first]; ++t)
-      for (int64_t d = 0; d < width; ++d)
-        rows.at(b, t, d) = cache.key(first + b, t, 0, d);
+      for (int64_t g = 0; g < groups; ++g)
+        for (int64_t d = 0; d < width; ++d)
+          rows.at(b, t, g, d) = cache.key(first + b, t, g, d);
+  if (groups == 1) // The block's rows have no axis of groups then.
+    rows.shape.erase(rows.shape.begin() + 2);
   interp::Tensor weightUK = read(weightsUK[0], {heads, rank, nope});
   if (transposed) {
     interp::Tensor stored = read(weightsUK[0], {heads, nope, rank});

@@ -34,7 +34,9 @@ public:
          const model::LatentBlockSpec &spec, const BlockOptions &options)
       : b(builder), func(func), spec(spec), latent(*spec.attention.latent),
         options(options), element(elementType(builder, options.element)),
-        heads(spec.attention.qHeads / options.tensorParallel) {}
+        heads(spec.attention.qHeads / options.tensorParallel),
+        groups(std::max<int64_t>(
+            spec.attention.kvHeads / options.tensorParallel, 1)) {}
 
   void block();
   void attentionOnly();
@@ -53,6 +55,11 @@ private:
   void finish(ValueRange results);
 
   int64_t rowWidth() const { return latent.rank + latent.rope; }
+  /// Latent rows of `tokens` tokens, as a cache holds them.
+  RankedTensorType rowsType(int64_t tokens) {
+    return groups == 1 ? type({options.batch, tokens, rowWidth()})
+                       : type({options.batch, tokens, groups, rowWidth()});
+  }
   Value rope(StringRef name, Value value, int64_t offset);
   Value newRows();
   Value query();
@@ -65,7 +72,7 @@ private:
   const model::LatentSpec &latent;
   const BlockOptions &options;
   Type element;
-  int64_t heads;
+  int64_t heads, groups;
   Value hidden, positions;
 };
 } // namespace
@@ -146,11 +153,11 @@ Value Writer::columns(StringRef name, Value rows, int64_t offset,
                       int64_t width) {
   if (width == rowWidth())
     return rows;
-  SmallVector<OpFoldResult> offsets(3, b.getIndexAttr(0));
-  SmallVector<OpFoldResult> strides(3, b.getIndexAttr(1));
   SmallVector<OpFoldResult> sizes = sizesOf(rows);
-  offsets[2] = b.getIndexAttr(offset);
-  sizes[2] = b.getIndexAttr(width);
+  SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0));
+  SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
+  offsets.back() = b.getIndexAttr(offset);
+  sizes.back() = b.getIndexAttr(width);
   return tensor::ExtractSliceOp::create(b, named(name), rows, offsets, sizes,
                                         strides);
 }
@@ -166,16 +173,22 @@ Value Writer::attention(Value query, Value rows) {
       DecompressOp::create(b, named(latent.rope ? "k_nope" : "k"),
                            type({batch, tokens, heads, latent.nope}), c, keyUp);
   if (latent.rope) {
+    // Repeated for the heads of each group, behind the axis of groups if there
+    // is one.
     Value turned = columns("k_rope", rows, latent.rank, latent.rope);
-    SmallVector<OpFoldResult> sizes = sizesOf(rows);
-    sizes = {sizes[0], sizes[1], b.getIndexAttr(heads),
-             b.getIndexAttr(latent.rope)};
+    SmallVector<OpFoldResult> sizes = sizesOf(turned);
+    int64_t axis = sizes.size() - 1;
+    sizes.insert(sizes.begin() + axis, b.getIndexAttr(heads / groups));
     Value init = tensor::EmptyOp::create(b, func.getLoc(), sizes, element);
     Value forHeads =
         linalg::BroadcastOp::create(b, named("k_rope_heads"), turned, init,
-                                    ArrayRef<int64_t>{2})
+                                    ArrayRef<int64_t>{axis})
             .getResult()
             .front();
+    if (groups != 1)
+      forHeads =
+          tensor::CollapseShapeOp::create(b, named("k_rope_heads"), forHeads,
+                                          Reassociation{{0}, {1}, {2, 3}, {4}});
     key = tensor::ConcatOp::create(b, named("k"), 3, ValueRange{key, forHeads});
   }
   Value value = DecompressOp::create(
@@ -217,8 +230,7 @@ void Writer::block() {
 void Writer::attentionOnly() {
   Value q = argument("query", type({options.batch, options.queries, heads,
                                     latent.nope + latent.rope}));
-  Value rows =
-      argument("rows", type({options.batch, options.context, rowWidth()}));
+  Value rows = argument("rows", rowsType(options.context));
   finish(attention(q, rows));
 }
 
@@ -229,6 +241,15 @@ attn::buildBlockModule(MLIRContext *context, const model::LatentBlockSpec &spec,
   if (heads % options.tensorParallel)
     return refuse(llvm::Twine(heads) + " heads do not divide among " +
                   llvm::Twine(options.tensorParallel) + " devices");
+  int64_t groups = spec.attention.kvHeads;
+  if (groups % options.tensorParallel && options.tensorParallel % groups)
+    return refuse(llvm::Twine(groups) +
+                  " latent rows a token do not divide "
+                  "among " +
+                  llvm::Twine(options.tensorParallel) + " devices");
+  if (groups != 1 && options.part == BlockOptions::Part::Block)
+    return refuse("no model says how several latent rows a token are made of "
+                  "its hidden state; only the attention is written out");
   if (!ShapedType::isDynamic(options.queries) &&
       !ShapedType::isDynamic(options.context) &&
       options.queries > options.context)

@@ -65,13 +65,15 @@ llvm::Expected<model::AttentionSpec> attn::parseShape(llvm::StringRef shape) {
     ok = parseCount(parts[0], spec.qHeads) &&
          parseWidths(parts[1], spec.kDim, spec.vDim);
     spec.kvHeads = kind == "mha" ? spec.qHeads : 1;
-  } else if (kind == "mla" && parts.size() == 2) {
+  } else if ((kind == "mla" && parts.size() == 2) ||
+             (kind == "gla" && parts.size() == 3)) {
     spec.variant = model::Variant::MLA;
+    spec.kvHeads = 1;
     int64_t rank, rope;
-    ok = parseCount(parts[0], spec.qHeads) && parts[1].contains('+') &&
-         parseWidths(parts[1], rank, rope);
+    ok = parseCount(parts[0], spec.qHeads) &&
+         (kind == "mla" || parseCount(parts[1], spec.kvHeads)) &&
+         parts.back().contains('+') && parseWidths(parts.back(), rank, rope);
     if (ok) {
-      spec.kvHeads = 1;
       spec.kDim = rank + rope;
       spec.vDim = rank;
       spec.vInK = true;
@@ -81,9 +83,12 @@ llvm::Expected<model::AttentionSpec> attn::parseShape(llvm::StringRef shape) {
   }
   if (!ok)
     return refuse("shape '" + shape +
-                  "' is none of gqa:Q/KV/D, mha:Q/D, mqa:Q/D, mla:Q/RANK+ROPE");
+                  "' is none of gqa:Q/KV/D, mha:Q/D, mqa:Q/D, "
+                  "mla:Q/RANK+ROPE, gla:Q/GROUPS/RANK+ROPE");
   if (spec.qHeads % spec.kvHeads)
-    return refuse("shape '" + shape + "': kv heads must divide query heads");
+    return refuse("shape '" + shape +
+                  "': " + (spec.vInK ? "groups" : "kv heads") +
+                  " must divide query heads");
   if (!spec.vInK)
     spec.scale = 1 / std::sqrt(static_cast<double>(spec.kDim));
   return spec;
@@ -147,7 +152,7 @@ attn::buildDecodeModule(MLIRContext *context, const model::AttentionSpec &spec,
   if (spec.latent)
     latentAttr = LatentAttr::get(context, spec.latent->rank, spec.latent->rope,
                                  spec.latent->nope, spec.latent->v,
-                                 /*groups=*/1);
+                                 /*groups=*/spec.kvHeads);
   auto attend = AttendOp::create(
       b, loc, output, options.lse ? Type(lse) : Type(), entry->getArgument(0),
       entry->getArgument(1), /*value=*/Value(), /*lens=*/Value(),

@@ -52,8 +52,8 @@ attn::buildLatentKernel(AttendOp attend, llvm::StringRef name,
   MLIRContext *context = attend.getContext();
   LatentAttr dims = *attend.getLatent();
   auto cache = KVCacheType::get(
-      context, /*heads=*/1, PartKind::Latent, dims.getRank(), dims.getRope(),
-      query.getElementType(), options.page, options.layout);
+      context, /*heads=*/dims.getGroups(), PartKind::Latent, dims.getRank(),
+      dims.getRope(), query.getElementType(), options.page, options.layout);
   auto anyBatch = [](RankedTensorType type) {
     SmallVector<int64_t> shape(type.getShape());
     shape[0] = ShapedType::kDynamic;

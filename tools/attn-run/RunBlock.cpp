@@ -64,8 +64,8 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
   LatentAttr dims = (*problem)->dims();
   llvm::StringRef form = stringifyForm(*attend.getForm());
   llvm::outs() << llvm::formatv(
-      "{0}_block: {1} heads, rank {2} + {3}, nope {4}, v {5}, batch {6}, {7} "
-      "query tokens over {8}: {9}\n  {10}: compiled in {11:f0} ms{12}, "
+      "{0}_block: {1} heads{14}, rank {2} + {3}, nope {4}, v {5}, batch {6}, "
+      "{7} query tokens over {8}: {9}\n  {10}: compiled in {11:f0} ms{12}, "
       "first call {13:f0} us\n",
       spec.modelType, attend.getHeads().getQ(), dims.getRank(), dims.getRope(),
       dims.getNope(), dims.getV(), run.block.batch, run.block.queries,
@@ -73,7 +73,10 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
       (*device)->codeBytes
           ? llvm::formatv(" ({0} bytes)", (*device)->codeBytes).str()
           : "",
-      us);
+      us,
+      dims.getGroups() == 1
+          ? ""
+          : llvm::formatv(" of {0} groups", dims.getGroups()).str());
   llvm::json::Object record{{"kernel", spec.modelType + "_block"},
                             {"form", form},
                             {"isa", (*device)->name},

@@ -33,7 +33,7 @@ using namespace attn::harness;
 namespace {
 struct Options : RunOptions {
   cl::opt<std::string> input{cl::Positional, cl::Required,
-                             cl::desc("FILE.mlir|config.json"),
+                             cl::desc("FILE.mlir|config.json|SHAPE"),
                              cl::cat(category)};
   cl::list<int64_t> context{
       "context", cl::CommaSeparated,
@@ -177,9 +177,12 @@ static bool runLatentBlock(mlir::MLIRContext &context,
       exitOnError(llvm::createStringError(
           "--form must be absorbed, materialized or fused_decompress"));
   }
-  return exitOnError(runBlock(&context,
-                              exitOnError(model::loadLatentBlock(opts->input)),
-                              *opts, run, records));
+  model::LatentBlockSpec spec = exitOnError(loadLatentSpec(opts->input));
+  if (run.form == Form::Materialized && spec.attention.kvHeads != 1)
+    exitOnError(llvm::createStringError(
+        "latent rows of several groups are decompressed to memory by "
+        "attn_mla_decode alone; take another --form"));
+  return exitOnError(runBlock(&context, spec, *opts, run, records));
 }
 
 int main(int argc, char **argv) {
@@ -190,7 +193,9 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(
       argc, argv,
       "attn-run: compile attention for this machine, run it on random inputs, "
-      "check it.\n\nExit status 0 only if every check holds.\n");
+      "check it.\n\nSHAPE is one of gqa:Q/KV/D, mha:Q/D, mqa:Q/D, "
+      "mla:Q/RANK+ROPE, gla:Q/GROUPS/RANK+ROPE.\n\nExit status 0 only if every "
+      "check holds.\n");
   exitOnError.setBanner("attn-run: error: ");
   if (options.block)
     options.mostQueries = 1024;

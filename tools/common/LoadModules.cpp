@@ -14,10 +14,45 @@
 
 using namespace attn;
 
+/// True of `kind:numbers`, unless a file has that name.
+static bool isShape(llvm::StringRef input) {
+  return input.contains(':') && !llvm::sys::fs::exists(input);
+}
+
+/// The shape's first letters: the name of what is made of it.
+static std::string kindOf(llvm::StringRef shape) {
+  return shape.split(':').first.str();
+}
+
+llvm::Expected<model::LatentBlockSpec>
+attn::loadLatentSpec(llvm::StringRef input) {
+  if (!isShape(input))
+    return model::loadLatentBlock(input);
+  auto attention = parseShape(input);
+  if (!attention)
+    return attention.takeError();
+  if (!attention->latent)
+    return llvm::createStringError("shape '" + input + "' is not latent");
+  model::LatentBlockSpec spec = {};
+  spec.modelType = kindOf(input);
+  spec.attention = *attention;
+  return spec;
+}
+
 llvm::Expected<std::vector<mlir::OwningOpRef<mlir::ModuleOp>>>
 attn::loadModules(mlir::MLIRContext &context, llvm::StringRef input,
                   const DecodeOptions &options) {
   std::vector<mlir::OwningOpRef<mlir::ModuleOp>> modules;
+  if (isShape(input)) {
+    auto spec = parseShape(input);
+    if (!spec)
+      return spec.takeError();
+    auto module = buildDecodeModule(&context, *spec, kindOf(input), options);
+    if (!module)
+      return module.takeError();
+    modules.push_back(std::move(*module));
+    return std::move(modules);
+  }
   if (!input.ends_with(".json") && !llvm::sys::fs::is_directory(input)) {
     llvm::SourceMgr sources;
     auto module =

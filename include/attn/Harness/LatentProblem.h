@@ -25,8 +25,9 @@ public:
   /// workspace.
   attn_mla_params params(size_t copy = 0);
   /// For the block with its K and V decompressed: query
-  /// `[B, S, H, nope + rope]`, rows `[B, T, rank + rope]` (all sequences are as
-  /// long as the first), W_UK `[H, rank, nope]`, W_UV `[H, rank, v]`.
+  /// `[B, S, H, nope + rope]`, rows `[B, T, rank + rope]`, or of several groups
+  /// `[B, T, groups, rank + rope]` (all sequences are as long as the first),
+  /// W_UK `[H, rank, nope]`, W_UV `[H, rank, v]`.
   llvm::SmallVector<interp::Value> interpreterArguments() const {
     return interpreterArguments(0, core->batch());
   }

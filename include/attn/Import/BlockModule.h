@@ -27,7 +27,8 @@ struct BlockOptions {
   int64_t batch = kUnknown;
   int64_t queries = kUnknown; ///< new tokens of each sequence
   int64_t context = kUnknown; ///< its tokens, the new ones included
-  /// Devices that share the heads; each has the whole latent.
+  /// Devices that share the heads; each has the latent rows that its heads
+  /// read.
   int64_t tensorParallel = 1;
 };
 
@@ -53,7 +54,12 @@ struct BlockOptions {
 /// `apply_rotary_pos_emb_interleave` also permutes them, in queries and keys
 /// alike, which no score sees.
 ///
-/// Refused: heads that `tensorParallel` does not divide, S > T.
+/// With several latent rows a token (`spec.attention.kvHeads` groups), the rows
+/// are [B, T, groups, rank + rope], each with a rotary key for the heads of its
+/// group; only `attention` is written of those.
+///
+/// Refused: heads or groups that `tensorParallel` does not divide, S > T, a
+/// whole block of several groups.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 buildBlockModule(mlir::MLIRContext *context, const model::LatentBlockSpec &spec,
                  const BlockOptions &options);

@@ -32,9 +32,11 @@ std::optional<DecodeOptions::Element> parseElement(llvm::StringRef name);
 mlir::Type elementType(mlir::Builder &builder, DecodeOptions::Element element);
 
 /// Parses `gqa:32/8/128`, `mha:32/128`, `mqa:32/128` (query heads, KV heads,
-/// width of a head; `192+128` for widths of K and V that differ) or
-/// `mla:128/512+64` (query heads, rank, rotary suffix; the scale is that of
-/// DeepSeek's head, 1 / sqrt(128 + rotary)).
+/// width of a head; `192+128` for widths of K and V that differ),
+/// `mla:128/512+64` (query heads, rank, rotary suffix) or `gla:128/2/256+64`
+/// (query heads, latent rows a token, rank and rotary suffix of each). A head
+/// of latent attention is DeepSeek's: 128 elements without position, 128 of the
+/// value, a scale of 1 / sqrt(128 + rotary).
 llvm::Expected<model::AttentionSpec> parseShape(llvm::StringRef shape);
 
 /// One function named `name` that attends as `spec` says:

@@ -54,8 +54,9 @@ struct SparseSpec {
 };
 
 /// The attention of one layer, as a decode kernel sees it. For MLA the heads
-/// and widths are those of the absorbed form (one KV head, K = latent + rope,
-/// V = the latent, a prefix of K); `latent` has the per-head widths.
+/// and widths are those of the absorbed form (one KV head for each latent row
+/// of a token, K = latent + rope, V = the latent, a prefix of K); `latent` has
+/// the per-head widths.
 struct AttentionSpec {
   Variant variant;
   int64_t qHeads;

@@ -55,6 +55,7 @@ Model::Model(int64_t qRank, int64_t rope, bool interleaved, bool scaled,
   spec.modelType = "test";
   spec.attention = {};
   spec.attention.qHeads = heads;
+  spec.attention.kvHeads = 1;
   spec.attention.latent = latent;
   spec.attention.scale = 0.4;
   spec.hidden = 7;
@@ -274,4 +275,70 @@ TEST(BlockModule, Refusals) {
   ASSERT_FALSE(bool(tooMany));
   EXPECT_EQ(llvm::toString(tooMany.takeError()),
             "a context of 4 tokens does not hold 5 new ones");
+  options = {};
+  options.tensorParallel = 3;
+  model.spec.attention.qHeads = 12;
+  model.spec.attention.kvHeads = 4;
+  auto unevenGroups = buildBlockModule(&context, model.spec, options);
+  ASSERT_FALSE(bool(unevenGroups));
+  EXPECT_EQ(llvm::toString(unevenGroups.takeError()),
+            "4 latent rows a token do not divide among 3 devices");
+  options.tensorParallel = 1;
+  auto whole = buildBlockModule(&context, model.spec, options);
+  ASSERT_FALSE(bool(whole));
+  EXPECT_EQ(llvm::toString(whole.takeError()),
+            "no model says how several latent rows a token are made of its "
+            "hidden state; only the attention is written out");
+}
+
+// Each device has the latent rows that its heads read.
+TEST(BlockModule, GroupsOfADevice) {
+  Random random(1);
+  Model model(0, 4, true, false, random);
+  model.spec.attention.qHeads = 16;
+  model.spec.attention.kvHeads = 4;
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  BlockOptions options;
+  options.part = BlockOptions::Part::Attention;
+  for (std::pair<int64_t, int64_t> share :
+       {std::pair(1, 4), {2, 2}, {4, 1}, {8, 1}}) {
+    int64_t devices = share.first, groups = share.second;
+    options.tensorParallel = devices;
+    auto module = buildBlockModule(&context, model.spec, options);
+    ASSERT_TRUE(bool(module)) << llvm::toString(module.takeError());
+    auto func = *(*module)->getOps<mlir::func::FuncOp>().begin();
+    auto rows = mlir::cast<mlir::RankedTensorType>(func.getArgumentTypes()[1]);
+    if (groups == 1) {
+      EXPECT_EQ(rows.getRank(), 3);
+    } else {
+      ASSERT_EQ(rows.getRank(), 4);
+      EXPECT_EQ(rows.getDimSize(2), groups);
+    }
+    func.walk([&](DecompressOp op) {
+      EXPECT_EQ(op.getType().getDimSize(2), 16 / devices);
+    });
+  }
+}
+
+TEST(ParseShape, LatentRows) {
+  auto spec = parseShape("gla:128/2/256+64");
+  ASSERT_TRUE(bool(spec)) << llvm::toString(spec.takeError());
+  EXPECT_EQ(spec->qHeads, 128);
+  EXPECT_EQ(spec->kvHeads, 2);
+  EXPECT_EQ(spec->kDim, 320);
+  EXPECT_EQ(spec->vDim, 256);
+  EXPECT_TRUE(spec->vInK);
+  EXPECT_EQ(spec->latent->nope, 128);
+  EXPECT_EQ(spec->latent->v, 128);
+  auto uneven = parseShape("gla:128/3/256+64");
+  ASSERT_FALSE(bool(uneven));
+  EXPECT_EQ(llvm::toString(uneven.takeError()),
+            "shape 'gla:128/3/256+64': groups must divide query heads");
+  for (const char *text : {"gla:128/256+64", "gla:128/2/256",
+                           "gla:128/0/256+64", "mla:128/2/256+64"}) {
+    auto refused = parseShape(text);
+    ASSERT_FALSE(bool(refused));
+    EXPECT_NE(llvm::toString(refused.takeError()).find("is none of"),
+              std::string::npos);
+  }
 }

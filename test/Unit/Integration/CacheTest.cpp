@@ -202,6 +202,7 @@ TEST_P(Cache, AppendedTokensReadLikeWrittenOnes) {
            "gqa:6/2/64 f32 row pages=17 lens=17,100",
            "mla:16/256+64 bf16 row pages=16 lens=1,130",
            "mla:16/256+64 bf16 own lens=1,130",
+           "gla:16/2/128+64 bf16 row pages=16 lens=1,130",
        }) {
     SCOPED_TRACE(line);
     checkAppend(Case(line), GetParam());

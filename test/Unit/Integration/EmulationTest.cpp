@@ -35,6 +35,7 @@ TEST_P(Emulation, GivesTheBitsOfTheHardware) {
            "mqa:71/64 bf16 row score=alibi lens=1,130",
            "mla:20/512+64 bf16 row lens=1,65,130",
            "mla:8/256+32 bf16 own q=2 pages=32 lens=2,65,300",
+           "gla:16/2/128+32 bf16 row lens=1,65,130",
            "gqa:8/2/64 f16 row lens=1,65,130",
            "gqa:6/2/64 f32 own lens=1,65,130",
        }) {

@@ -19,6 +19,7 @@
 #include "attn/Harness/Check.h"
 #include "attn/Harness/LatentProblem.h"
 #include "attn/Harness/Session.h"
+#include "attn/Harness/SimtSession.h"
 #include "attn/Interpreter/Interpreter.h"
 #include "attn/Register.h"
 #include "mlir/IR/MLIRContext.h"
@@ -48,6 +49,7 @@ struct LatentCase {
   /// Of the usual scale. K is rounded to bf16, which moves logits in proportion
   /// to their size, and 1 - cos with the square.
   double scale = 1;
+  int64_t groups = 1; ///< latent rows a token
 };
 
 constexpr CPULevel kLevels[] = {CPULevel::AVX2, CPULevel::AVX512,
@@ -72,10 +74,11 @@ int32_t dtypeOf(const LatentCase &c) {
 std::string describe(const LatentCase &c) {
   std::string text;
   llvm::raw_string_ostream out(text);
-  out << c.heads << " heads, " << c.rank << " + " << c.rope << ", nope "
-      << c.nope << ", v " << c.v << ", q " << c.qLen << ", page " << c.page
-      << ", element " << int(c.element) << (c.causal ? " causal" : "")
-      << ", window " << c.window << ", softcap " << c.softcap << ", lens";
+  out << c.heads << " heads of " << c.groups << " groups, " << c.rank << " + "
+      << c.rope << ", nope " << c.nope << ", v " << c.v << ", q " << c.qLen
+      << ", page " << c.page << ", element " << int(c.element)
+      << (c.causal ? " causal" : "") << ", window " << c.window << ", softcap "
+      << c.softcap << ", lens";
   for (int32_t len : c.lens)
     out << " " << len;
   return text;
@@ -90,7 +93,7 @@ llvm::Expected<LatentForms> formsOf(const LatentCase &c, int64_t tokens,
   model::AttentionSpec &attention = spec.attention;
   attention.variant = model::Variant::MLA;
   attention.qHeads = c.heads;
-  attention.kvHeads = 1;
+  attention.kvHeads = c.groups;
   attention.kDim = c.rank + c.rope;
   attention.vDim = c.rank;
   attention.vInK = true;
@@ -123,10 +126,16 @@ llvm::Expected<LatentForms> formsOf(const LatentCase &c, int64_t tokens,
   return forms;
 }
 
+LatentCase grouped(LatentCase c, int64_t groups) {
+  c.groups = groups;
+  return c;
+}
+
 /// Adds what request `b` must give to `oracle`.
 void interpretRequest(const LatentCase &c, const LatentProblem &problem,
-                      int64_t b, std::optional<Oracle> &oracle) {
-  auto forms = formsOf(c, c.lens[b]);
+                      int64_t b, std::optional<Oracle> &oracle,
+                      Form form = Form::FusedDecompress) {
+  auto forms = formsOf(c, c.lens[b], form);
   ASSERT_TRUE(bool(forms)) << llvm::toString(forms.takeError());
   auto one = Oracle::create(forms->function(forms->original),
                             forms->function(forms->rewritten),
@@ -182,6 +191,30 @@ void runAndCheck(const LatentCase &c, LatentForms &forms,
     ASSERT_FALSE(bool(ran)) << llvm::toString(std::move(ran));
     checkResults(c, problem, oracle);
   }
+}
+
+/// The chain of absorbed attention, on a pretended GPU.
+void checkChainOnGPU(const LatentCase &c, uint64_t seed) {
+  SCOPED_TRACE(describe(c));
+  int32_t longest = *std::max_element(c.lens.begin(), c.lens.end());
+  auto forms = formsOf(c, longest, Form::Absorbed);
+  ASSERT_TRUE(bool(forms)) << llvm::toString(forms.takeError());
+  ProblemOptions problemOptions;
+  problemOptions.lens = c.lens;
+  problemOptions.page = c.page;
+  problemOptions.seed = seed;
+  auto problem = LatentProblem::create(forms->attend(), problemOptions);
+  ASSERT_TRUE(bool(problem)) << llvm::toString(problem.takeError());
+  std::optional<Oracle> oracle;
+  for (size_t b = 0; b < c.lens.size(); ++b)
+    if (c.lens[b] > 0)
+      interpretRequest(c, **problem, b, oracle, Form::Absorbed);
+  auto session = SimtSession::create(*forms->kernel, {});
+  ASSERT_TRUE(bool(session)) << llvm::toString(session.takeError());
+  llvm::Error ran = (*session)->decode((*problem)->params(),
+                                       (*problem)->attention().params());
+  ASSERT_FALSE(bool(ran)) << llvm::toString(std::move(ran));
+  checkResults(c, **problem, *oracle);
 }
 
 void checkCase(const LatentCase &c, uint64_t seed, bool emulated = false) {
@@ -297,11 +330,28 @@ INSTANTIATE_TEST_SUITE_P(
                    0,
                    /*softcap=*/5},
         LatentCase{2, 64, 32, 32, 48, 2, 64, {2, 65}, Element::F16},
+        // Several latent rows a token, each for a run of the heads.
+        grouped({4, 64, 32, 32, 32, 2, 16, {0, 2, 17, 90}}, 2),
+        grouped({6, 64, 0, 48, 32, 3, 24, {3, 70}}, 3),
+        grouped({4, 48, 16, 16, 80, 2, 7, {2, 50}}, 4),
+        grouped({4, 64, 16, 32, 48, 9, 64, {9, 65}, Element::F32}, 2),
         LatentCase{2, 64, 16, 32, 48, 6, 64, {6, 65}, Element::F32}));
 
 /// What a CPU of level avx2 lacks is emulated.
 TEST(DecompressedEmulated, MatchesTheOracle) {
   checkCase({2, 64, 32, 32, 32, 3, 16, {0, 3, 40}}, 1, /*emulated=*/true);
+  checkCase(grouped({4, 64, 32, 32, 32, 3, 16, {0, 3, 40}}, 2), 1,
+            /*emulated=*/true);
+}
+
+// The GPU's chain, over a ragged batch and pages of NaN, of one latent row a
+// token and of several.
+TEST(SimtLatentChain, MatchesTheOracle) {
+  checkChainOnGPU({12, 64, 32, 32, 32, 1, 16, {0, 1, 17, 90}}, 1);
+  checkChainOnGPU(grouped({12, 64, 32, 32, 32, 1, 16, {0, 1, 17, 90}}, 2), 1);
+  checkChainOnGPU(grouped({8, 48, 16, 16, 64, 2, 7, {2, 0, 50}}, 4), 1);
+  checkChainOnGPU(grouped({12, 64, 0, 48, 32, 3, 64, {3, 70}, Element::F16}, 3),
+                  1);
 }
 
 TEST(DecompressedRandom, MatchesTheOracle) {

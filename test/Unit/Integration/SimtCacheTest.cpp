@@ -121,6 +121,7 @@ TEST(SimtAppend, WritesWhatTheCPUWrites) {
 
 TEST(SimtAppend, WritesLatentRowsOnce) {
   checkAppend("mla:8/256+64 f16", 1, 320, true);
+  checkAppend("gla:8/2/128+64 f16", 2, 192, true);
 }
 
 TEST(SimtAppend, RefusesWhatItHasNoKernelFor) {

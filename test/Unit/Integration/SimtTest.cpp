@@ -63,12 +63,21 @@ INSTANTIATE_TEST_SUITE_P(Widths, Simt,
 // MLA in its absorbed form: V is a prefix of K's rows, which are read once.
 INSTANTIATE_TEST_SUITE_P(
     Latent, Simt,
-    testing::Values("mla:128/512+64 bf16 lens=0,1,70",
-                    "mla:20/512+64 bf16 pages=16 lens=0,1,70",
-                    "mla:16/512+64 f16 pages=1 lens=0,1,65",
-                    "mla:8/512+64 bf16 q=2 lens=0,2,65",
-                    "mla:40/256+32 bf16 lens=0,1,65",
-                    "mla:16/256+64 f16 lens=0,1,130"),
+    testing::Values(
+        "mla:128/512+64 bf16 lens=0,1,70",
+        "mla:20/512+64 bf16 pages=16 lens=0,1,70",
+        "mla:16/512+64 f16 pages=1 lens=0,1,65",
+        "mla:8/512+64 bf16 q=2 lens=0,2,65", "mla:40/256+32 bf16 lens=0,1,65",
+        "mla:16/256+64 f16 lens=0,1,130", "mla:64/128+32 bf16 lens=0,1,70",
+        "mla:32/128+32 bf16 lens=0,1,70", "mla:12/128+32 bf16 lens=0,1,70"),
+    nameOf);
+
+// Grouped latents: a KV head for each latent row of a token.
+INSTANTIATE_TEST_SUITE_P(
+    GroupedLatents, Simt,
+    testing::Values("gla:128/2/256+64 bf16 lens=0,1,70",
+                    "gla:12/4/128+32 f16 q=2 pages=16 lens=0,2,65",
+                    "gla:20/2/64+16 bf16 pages=1 lens=0,1,65"),
     nameOf);
 
 INSTANTIATE_TEST_SUITE_P(

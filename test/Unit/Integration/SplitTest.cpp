@@ -40,6 +40,7 @@ TEST_P(Split, OverThreadsMatchesTheOracle) {
            "mqa:6/64 bf16 own q=2 sinks lens=1500,0,40",
            "mqa:5/80 bf16 row pages=17 lens=40,1700",
            "mla:16/256+64 bf16 row lens=4200",
+           "gla:16/2/128+64 bf16 row lens=4200",
            "mqa:8/64 bf16 row window=900 sinks lens=1500",
            "mqa:4/64 f16 row score=alibi lens=1500",
            "mqa:3/64 f32 own softcap=5 lens=1500,200",

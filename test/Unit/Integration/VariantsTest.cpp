@@ -75,6 +75,18 @@ INSTANTIATE_TEST_SUITE_P(
                     "mla:16/256+64 f32 row q=2 lens=0,2,65,130"),
     nameOf);
 
+// Grouped latents: a KV head for each latent row of a token. Few rows a head
+// are FMA's on every level, where memory is strided.
+INSTANTIATE_TEST_SUITE_P(
+    GroupedLatents, Variants,
+    testing::Values("gla:128/2/256+64 bf16 row lens=0,1,70",
+                    "gla:16/2/256+64 bf16 row pages=1,16 q=3 lens=0,3,65,300",
+                    "gla:8/4/128+32 bf16 row lens=0,1,63,300",
+                    "gla:12/3/128+32 bf16 own pages=32 lens=0,33,300",
+                    "gla:20/2/128+64 f16 row pages=7 lens=0,1,65,130",
+                    "gla:6/2/64+32 f32 own q=3 lens=0,3,65,130"),
+    nameOf);
+
 // Widths of K and V that differ (192/128: MLA decompressed), and widths that
 // leave every engine a tail: 80 is no multiple of 32, 48 none of 64.
 INSTANTIATE_TEST_SUITE_P(
