@@ -29,7 +29,8 @@ namespace {
 struct Options : RunOptions {
   cl::opt<std::string> shape{
       "shape",
-      cl::desc("gqa:32/8/128, mha:32/128, mqa:32/128 or mla:128/512+64"),
+      cl::desc("gqa:32/8/128, mha:32/128, mqa:32/128, mla:128/512+64 or "
+               "gla:128/2/256+64"),
       cl::Required, cl::cat(category)};
   cl::opt<std::string> mode{
       "mode",

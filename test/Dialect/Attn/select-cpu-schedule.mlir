@@ -110,3 +110,19 @@ func.func @tensors(%q: tensor<1x1x8x64xf32>, %k: tensor<1x9x8x64xf32>) -> tensor
      : (tensor<1x1x8x64xf32>, tensor<1x9x8x64xf32>, tensor<1x9x8x64xf32>) -> tensor<1x1x8x64xf32>
   return %o : tensor<1x1x8x64xf32>
 }
+
+// -----
+
+// Two latent rows a token: AMX even for two query rows a group, and rows of later
+// groups left alone.
+
+// CHECK-LABEL: func @grouped_latents
+// AVX2:   engine = fma, vector = 8, {{.*}}prefetch_heads = 1>
+// BF16:   engine = dpbf16, vector = 16, {{.*}}prefetch_heads = 1>
+// AMX:    engine = amx, vector = 16, {{.*}}prefetch_heads = 0>
+!grouped = !attn.kv_cache<heads = 2, parts = [latent : 256, rope : 64], bf16, page = 64>
+func.func @grouped_latents(%q: tensor<?x1x4x320xbf16>, %c: !grouped) -> tensor<?x1x4x256xbf16> {
+  %o = attn.attend %q, %c {heads = #attn.heads<q = 4, kv = 2>, scale = 0.125 : f32}
+     : (tensor<?x1x4x320xbf16>, !grouped) -> tensor<?x1x4x256xbf16>
+  return %o : tensor<?x1x4x256xbf16>
+}
