@@ -238,18 +238,29 @@ def Tile_GPUProjectionScheduleAttr : Tile_Attr<"GPUProjectionSchedule", "gpu_pro
     - `columns`: columns of the weights of a CTA;
     - `stages`: groups in which the weights come; the product begins with the
       first while the others are on their way;
-    - `ctas_per_sm`: CTAs that are meant to be resident on an SM.
+    - `ctas_per_sm`: CTAs that are meant to be resident on an SM;
+    - `row_stages`: 0, or, for a projection of latent rows, of which there are
+      many: the rows come in slices of their columns, asynchronously, through a
+      ring of so many stages;
+    - `row_warps`: warps that share the rows of those; `warps / row_warps` share
+      the columns.
 
-    Constraints: (P1) warps is 1 to 16; (P2) rows is 16, 32, 48 or 64; (P3)
-    columns is a positive multiple of 16 * warps; (P4) stages is 1 to 8; (P5)
-    ctas_per_sm is positive.
+    Constraints: (P1) warps is 1 to 16; (P2) rows is a positive multiple of 16 *
+    row_warps, of which a warp has at most 64; (P3) columns is a positive multiple
+    of 16 * warps / row_warps; (P4) stages is 1 to 8; (P5) ctas_per_sm is positive;
+    (P6) row_stages is 0, with row_warps 1, or 2 to 8, with row_warps a divisor of
+    warps and a thread for each row.
 
     ```mlir
     #tile.gpu_projection_schedule<warps = 4, rows = 64, columns = 64, stages = 4, ctas_per_sm = 4>
+    #tile.gpu_projection_schedule<warps = 8, rows = 128, columns = 128, stages = 1, ctas_per_sm = 1,
+                                  row_stages = 4, row_warps = 2>
     ```
   }];
   let parameters = (ins "int64_t":$warps, "int64_t":$rows, "int64_t":$columns,
-                        "int64_t":$stages, "int64_t":$ctas_per_sm);
+                        "int64_t":$stages, "int64_t":$ctas_per_sm,
+                        DefaultValuedParameter<"int64_t", "0">:$row_stages,
+                        DefaultValuedParameter<"int64_t", "1">:$row_warps);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -462,7 +462,15 @@ def Tile_ProjectionOp : Tile_Op<"projection",
     however many KV heads they share, and values of `k` columns of `element`, the
     projection has `wide_input`, and it has no `gpu_schedule`.
 
-    GPU kernels do not read transposed weights yet: the lowering refuses them.
+    With `latent_rows` the input is the rows of a latent cache, where they lie:
+    one of each token and KV head, found by the call's lengths and block table,
+    and read by the heads of its group. A row may be wider than `k`: the `tail`
+    columns behind k, the rotary part, are copied behind each row of the output.
+    For GPUs: the CPU's runtime brings rows together and calls a projection
+    without. (Y6) It has a `gpu_schedule` with 2 row_stages and more, one more than
+    k has slices at most (see `ProjectionSharedMemory`), and no `wide_input`; (Y7)
+    tail is a multiple of 8, and 0 without latent_rows; (Y8) on a GPU transposed
+    weights come in one stage.
 
     Example (test/Conversion/TileToCPU/projection.mlir):
     ```mlir
@@ -482,13 +490,20 @@ def Tile_ProjectionOp : Tile_Op<"projection",
     tile.projection @mla_key {transposed, heads = 128 : i64, k = 512 : i64,
         n = 128 : i64, element = bf16, ...}
     ```
+
+    The same from the cache, for a GPU (test/Conversion/TileToNVVM/latent-projection.mlir):
+    ```mlir
+    tile.projection @mla_key {latent_rows, tail = 64 : i64, transposed,
+        heads = 128 : i64, k = 512 : i64, n = 128 : i64, element = bf16, ...}
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$k,
       I64Attr:$n, TypeAttr:$element,
       OptionalAttr<Tile_ProjectionScheduleAttr>:$schedule,
       OptionalAttr<Tile_GPUProjectionScheduleAttr>:$gpu_schedule,
       UnitAttr:$wide_input, OptionalAttr<FlatSymbolRefAttr>:$combine,
-      UnitAttr:$transposed);
+      UnitAttr:$transposed, UnitAttr:$latent_rows,
+      DefaultValuedAttr<I64Attr, "0">:$tail);
   let assemblyFormat = "$sym_name attr-dict";
   let hasVerifier = 1;
 }

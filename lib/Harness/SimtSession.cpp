@@ -68,14 +68,15 @@ attn_status SimtSession::launch(void *context, void *function,
   return report.ok() ? ATTN_OK : ATTN_ERROR_CUDA;
 }
 
-llvm::Error SimtSession::project(const attn_gpu_project &call) {
+llvm::Error SimtSession::project(const attn_gpu_project &call,
+                                 const attn_gpu_args &cache) {
   const attn_gpu_project_desc &desc = projection();
-  attn_gpu_launch shape = {
-      {uint32_t(desc.column_blocks), uint32_t(desc.heads), 1},
-      uint32_t(desc.threads),
-      uint32_t(desc.shared_bytes),
-      0};
-  attn_gpu_args args = {};
+  attn_gpu_launch shape = {{uint32_t(desc.column_blocks), uint32_t(desc.heads),
+                            uint32_t(std::max<int64_t>(call.row_parts, 1))},
+                           uint32_t(desc.threads),
+                           uint32_t(desc.shared_bytes),
+                           0};
+  attn_gpu_args args = cache;
   args.project = call;
   return run([&] {
     return launch(this, find(desc.name), &shape, /*stream=*/nullptr, &args);

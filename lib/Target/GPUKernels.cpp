@@ -69,6 +69,9 @@ static attn_gpu_project_desc readProjection(const Facts &facts, int arch) {
   desc.threads = facts.small("threads");
   desc.shared_bytes = facts.small("shared_bytes");
   desc.column_blocks = facts.small("column_blocks");
+  desc.ctas_per_sm = facts.small("ctas_per_sm");
+  desc.rows = facts.small("rows");
+  desc.tail_dim = facts.small("tail");
   return desc;
 }
 

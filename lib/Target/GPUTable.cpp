@@ -30,9 +30,9 @@ static_assert(sizeof(attn_gpu_kernel_desc) == 144);
 
 static_assert(offsetof(attn_gpu_project_desc, name) == 8);
 static_assert(offsetof(attn_gpu_project_desc, arch) == 16);
-static_assert(offsetof(attn_gpu_project_desc, reserved) == 52);
-static_assert(offsetof(attn_gpu_project_desc, image) == 56);
-static_assert(sizeof(attn_gpu_project_desc) == 72);
+static_assert(offsetof(attn_gpu_project_desc, tail_dim) == 60);
+static_assert(offsetof(attn_gpu_project_desc, image) == 64);
+static_assert(sizeof(attn_gpu_project_desc) == 80);
 
 namespace {
 /// What descriptors are made of.
@@ -80,9 +80,10 @@ Builder::projections(llvm::ArrayRef<attn_gpu_project_desc> descs) {
   for (const attn_gpu_project_desc &desc : descs) {
     llvm::SmallVector<llvm::Constant *> fields = {
         b.getInt32(desc.struct_size), b.getInt32(desc.flags), text(desc.name)};
-    for (int32_t value : {desc.arch, desc.dtype, desc.in_dtype, desc.heads,
-                          desc.k_dim, desc.n_dim, desc.threads,
-                          desc.shared_bytes, desc.column_blocks, desc.reserved})
+    for (int32_t value :
+         {desc.arch, desc.dtype, desc.in_dtype, desc.heads, desc.k_dim,
+          desc.n_dim, desc.threads, desc.shared_bytes, desc.column_blocks,
+          desc.ctas_per_sm, desc.rows, desc.tail_dim})
       fields.push_back(number(value));
     fields.append(
         {image(desc.image, desc.image_bytes), b.getInt64(desc.image_bytes)});

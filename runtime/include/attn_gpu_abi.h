@@ -36,6 +36,17 @@
 |*
 |*   p         <<<(column_blocks, heads), threads, shared_bytes>>>
 |*
+|* A projection of latent rows (ATTN_KERNEL_LATENT_ROWS) takes the rows of
+|* tensors.k, one of each token and KV head, as the decode kernel of that cache
+|* would find them, and writes row t of request b and head h to `project`'s
+|* tensors.out. Rows past a request's tokens are neither read nor written.
+|*
+|*   p         <<<(column_blocks, heads, row_parts), threads, shared_bytes>>>
+|*
+|* It reads and writes without waiting for the launch before it, for which it
+|* waits before it ends: neither may that launch write the cache or the lengths,
+|* nor may any that it overlaps with read the output.
+|*
 |* Split-KV. A unit of work is one KV tile of one request (or, in the
 |* batch-invariant mode, a chunk of `split_tiles` tiles). The units of all
 |* requests stand in one row, T[r] being the number before request r, and every
@@ -87,6 +98,12 @@ typedef struct attn_gpu_project {
   const void *tail;
   int64_t tail_stride_batch, tail_stride_token, tail_stride_head;
   int64_t tail_dim;
+  /* Of latent rows; of what is above, `batch`, weight and out are theirs. */
+  int64_t group;     /**< heads that read the rows of one KV head */
+  int64_t row_parts; /**< grid z: CTAs that share the rows of a head */
+  int64_t seen;      /**< tokens at the end of a request to project; 0: all */
+  int32_t
+      *lengths; /**< [batch] where not null: written, the requests' tokens */
 } attn_gpu_project;
 
 /** The parameter of all kernels; pointers are device pointers. */
@@ -167,7 +184,7 @@ typedef struct attn_gpu_kernel_desc {
 /** Compile-time facts of one projection on one GPU architecture. */
 typedef struct attn_gpu_project_desc {
   uint32_t struct_size; /**< sizeof(attn_gpu_project_desc) */
-  uint32_t flags;       /**< ATTN_KERNEL_UP_TRANSPOSED, or 0 */
+  uint32_t flags;       /**< ATTN_KERNEL_UP_TRANSPOSED, _LATENT_ROWS */
   const char *name;     /**< also of the function in `image` */
   int32_t arch;         /**< as a kernel's */
   int32_t dtype;        /**< attn_dtype of weight and output; sums are f32 */
@@ -176,8 +193,11 @@ typedef struct attn_gpu_project_desc {
   int32_t threads;       /**< a CTA */
   int32_t shared_bytes;  /**< dynamic shared memory */
   int32_t column_blocks; /**< grid x */
-  int32_t reserved;      /**< 0 */
-  const void *image;     /**< as a kernel's */
+  int32_t ctas_per_sm;   /**< as a kernel's */
+  int32_t rows;          /**< of the input that are multiplied at a time */
+  int32_t tail_dim;  /**< of latent rows: columns behind k_dim, copied behind
+                          each row of the output */
+  const void *image; /**< as a kernel's */
   uint64_t image_bytes;
 } attn_gpu_project_desc;
 

@@ -36,6 +36,8 @@ KERNELS = [
     ("mla128-bf16", "test/models/deepseek-v3.json", []),
     ("chain128-bf16", "test/Target/Inputs/mla-chain-v3.mlir", []),
     ("chain40-bf16", "test/Target/Inputs/mla-chain-minicpm3.mlir", []),
+    ("full128-bf16", "test/Target/Inputs/mla-materialized-v3.mlir", []),
+    ("full20-f16", "test/Target/Inputs/mla-materialized-glm.mlir", []),
 ]
 
 HEADER = """\
@@ -43,8 +45,8 @@ HEADER = """\
 #   test/Target/update-ptxas-table BUILD
 # No kernel spills, has a stack or uses local memory. smem: bytes, static and
 # dynamic. CTAs, warps: theoretical occupancy of an SM and what limits it.
-# flight: bytes of the cache, or of a projection's weights, on their way to an SM
-# while it waits.
+# flight: bytes of the cache (a projection of latent rows: of these), or of a
+# projection's weights, on their way to an SM while it waits.
 # kernel       function                         arch    regs    smem threads CTAs warps limit         flight
 """
 

@@ -13,6 +13,7 @@
 #include "attn/Target/GPUKernels.h"
 #include "attn/Target/NVVMCompiler.h"
 #include "attn/Target/PtxCheck.h"
+#include "attn/Target/SharedLayout.h"
 #include "attn_kernel_abi.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -98,6 +99,8 @@ static std::vector<KernelRow> readKernels(mlir::ModuleOp module) {
       bool vInK = get("flags") & ATTN_KERNEL_V_IN_K;
       row.tileBytes =
           get("kv_tile") * (get("k_dim") + (vInK ? 0 : get("v_dim"))) * 2;
+    } else if (get("flags") & ATTN_KERNEL_LATENT_ROWS) {
+      row.tileBytes = get("rows") * nvvm::sliceColumns(get("k_dim")) * 2;
     } else {
       int64_t columns = get("n_dim") / get("column_blocks");
       row.tileBytes = get("k_dim") * columns * 2 / get("stages");

@@ -42,8 +42,10 @@ public:
   /// The same of a call with both projections around `attention`.
   llvm::Error decode(attn_mla_params params, attn_decode_params attention);
 
-  /// Launches the first projection, in memory given by useMemory.
-  llvm::Error project(const attn_gpu_project &call);
+  /// Launches the first projection, in memory given by useMemory; one of latent
+  /// rows with those that `cache` says.
+  llvm::Error project(const attn_gpu_project &call,
+                      const attn_gpu_args &cache = {});
 
   /// Runs any call of the runtime that launches kernels of this library, with
   /// `buffers` as the memory that they may touch (see useMemory).

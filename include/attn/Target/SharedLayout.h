@@ -98,26 +98,44 @@ struct DecodeSharedMemory : SharedMemoryDivider {
   int64_t addressBytes;
 };
 
+/// Columns of a slice of latent rows, which come to a projection slice by
+/// slice: 128 bytes of a row, as far as they divide it.
+constexpr int64_t sliceColumns(int64_t k) {
+  return k % 64 == 0 ? 64 : k % 32 == 0 ? 32 : 16;
+}
+
 /// What the projections' shared memory is made for.
 struct ProjectionShape {
   int64_t k;       ///< columns of the input
   int64_t columns; ///< of the weights of a CTA
   int64_t rows;    ///< of the input that are there at once
   bool wide;       ///< the input is f32, and lies here as two of 16 bits
+  bool transposed; ///< the weights lie as [columns, k]
+  /// Stages of a ring through which slices of the rows come; 0: rows come
+  /// whole.
+  int64_t rowStages;
 };
 
 /// What lies where in a projection CTA's dynamic shared memory.
 struct ProjectionSharedMemory : SharedMemoryDivider {
   explicit ProjectionSharedMemory(const ProjectionShape &s)
-      : weight(s.columns), input(s.k) {
-    weightOffset = reserve(s.k * weight.rowBytes());
+      : weight(s.transposed ? s.k : s.columns),
+        input(s.rowStages ? sliceColumns(s.k) : s.k) {
+    weightOffset = reserve(s.k * s.columns * 2);
     partBytes = s.rows * input.rowBytes();
-    inputOffset = reserve((s.wide ? 2 : 1) * partBytes);
+    inputOffset = reserve((s.rowStages ? s.rowStages
+                           : s.wide    ? 2
+                                       : 1) *
+                          partBytes);
+    addressBytes = s.rowStages ? s.rows * 8 : 0;
+    // Of two blocks of rows.
+    addressesOffset = reserve(2 * addressBytes);
   }
 
   SharedLayout weight, input;
   int64_t weightOffset;
-  int64_t inputOffset, partBytes; ///< [part][row]
+  int64_t inputOffset, partBytes;        ///< [part or stage][row]
+  int64_t addressesOffset, addressBytes; ///< [block % 2][row] i64
 };
 
 } // namespace attn::nvvm

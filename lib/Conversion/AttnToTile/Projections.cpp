@@ -13,11 +13,13 @@ using namespace attn;
 
 /// A kernel that multiplies by `weight`, a tensor `[H, K, N]` or, `transposed`,
 /// `[H, N, K]`; the `index`th of those that `op` becomes. It merges partial
-/// states by the kernel `combine`.
+/// states by the kernel `combine`. With `latentTail` its input is latent rows,
+/// which GPU kernels read from the cache, with so many columns to copy along.
 static LogicalResult addProjection(Operation *op, StringRef name,
                                    unsigned index, Value weight, bool wideInput,
                                    SymbolTable &symbols, StringRef combine = {},
-                                   bool transposed = false) {
+                                   bool transposed = false,
+                                   std::optional<int64_t> latentTail = {}) {
   auto cpu = op->getAttrOfType<tile::ProjectionScheduleAttr>(
       tile::ProjectionScheduleAttr::name);
   auto list = op->getAttrOfType<ArrayAttr>(tile::kGPUProjectionSchedulesName);
@@ -38,7 +40,8 @@ static LogicalResult addProjection(Operation *op, StringRef name,
       type.getElementType(), cpu, gpu, wideInput,
       combine.empty() ? FlatSymbolRefAttr()
                       : FlatSymbolRefAttr::get(op->getContext(), combine),
-      transposed);
+      transposed, /*latent_rows=*/gpu && latentTail,
+      gpu ? latentTail.value_or(0) : 0);
   symbols.insert(projection);
   return success();
 }
@@ -78,9 +81,10 @@ struct Separator {
   }
   LogicalResult add(StringRef suffix, unsigned index, Value weight,
                     bool wideInput, StringRef combine = {},
-                    bool transposed = false) {
+                    bool transposed = false,
+                    std::optional<int64_t> latentTail = {}) {
     return addProjection(attend, (name + suffix).str(), index, weight,
-                         wideInput, symbols, combine, transposed);
+                         wideInput, symbols, combine, transposed, latentTail);
   }
   AttendOp core(Value query, Value key, RankedTensorType output,
                 HeadsAttr heads, LatentAttr latent);
@@ -129,8 +133,9 @@ FailureOr<AttendOp> Separator::absorbed() {
 
 FailureOr<AttendOp> Separator::materialized() {
   if (failed(add("_key", 0, attend.getUpK(), /*wideInput=*/false,
-                 /*combine=*/{}, attend.getUpTransposed())) ||
-      failed(add("_value", 1, attend.getUpV(), /*wideInput=*/false)))
+                 /*combine=*/{}, attend.getUpTransposed(), dims.getRope())) ||
+      failed(add("_value", 1, attend.getUpV(), /*wideInput=*/false,
+                 /*combine=*/{}, /*transposed=*/false, /*latentTail=*/0)))
     return failure();
   int64_t heads = attend.getHeads().getQ();
   auto cache = KVCacheType::get(b.getContext(), heads, PartKind::K,

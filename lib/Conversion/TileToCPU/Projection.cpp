@@ -335,6 +335,9 @@ LogicalResult ProjectionLowering::run() {
   schedule = op.getScheduleAttr();
   if (!schedule)
     return op.emitOpError("has no schedule");
+  if (op.getLatentRows())
+    return op.emitOpError("reads latent rows where a cache has them, which GPU "
+                          "kernels do; the CPU's runtime brings them together");
   if (k() % 16 || n() % 16)
     return op.emitOpError("k and n must be multiples of 16, got ")
            << k() << " and " << n();

@@ -9,11 +9,7 @@
 // sends for all rows of its columns at once, before it waits for the kernel
 // whose results it multiplies, and reads them once, however many rows come by.
 
-#include "Mma.h"
-#include "attn/Conversion/KernelFacts.h"
-#include "attn/Conversion/TileToNVVM/TileToNVVM.h"
-
-#include <cstddef>
+#include "ProjectionKernel.h"
 
 using namespace mlir;
 using namespace attn;
@@ -24,36 +20,12 @@ namespace {
 /// Rows that the tail of a call is multiplied as.
 constexpr int64_t kFewRows = 16;
 
-struct ProjectionKernel {
-  ProjectionKernel(OpBuilder &b, tile::ProjectionOp op, Value args)
-      : e(b, op.getLoc()), op(op), schedule(*op.getGpuSchedule()),
-        layout({k(), columns(), schedule.getRows(), wide()}), args(args) {}
+struct DenseProjection : ProjectionKernel {
+  using ProjectionKernel::ProjectionKernel;
 
-  int64_t k() { return op.getK(); }
-  int64_t columns() { return schedule.getColumns(); }
-  Type element() { return op.getElement(); }
-  bool wide() { return op.getWideInput(); }
   /// Numbers of 16 bits that an element of the input is the sum of.
   int64_t parts() { return wide() ? 2 : 1; }
   int64_t inBytes() { return wide() ? 4 : 2; }
-  int64_t threads() { return schedule.getWarps() * kWarp; }
-  CTA cta() { return {threads(), thread}; }
-  /// Blocks of 8 columns that a warp has.
-  int64_t blocks() { return columns() / (8 * schedule.getWarps()); }
-  /// The first step of 16 rows of the weights that is in stage `stage`.
-  int64_t firstStep(int64_t stage) {
-    return k() / 16 * stage / schedule.getStages();
-  }
-
-  Value field(int64_t offset, Type type) {
-    return e.load(e.ptr(args, offsetof(attn_gpu_args, project) + offset), type,
-                  8);
-  }
-  Value pointerField(int64_t offset) {
-    return field(offset, e.pointer(Global));
-  }
-  Value i64Field(int64_t offset) { return field(offset, e.i64Type()); }
-  Value smallField(int64_t offset) { return e.toI32(i64Field(offset)); }
 
   /// A tensor of rows [batch, tokens, heads, columns], of this CTA's head.
   struct Rows {
@@ -74,51 +46,20 @@ struct ProjectionKernel {
     return e.ptr(rows.base, e.mul(offset, rows.bytes));
   }
 
-  void sendForWeights();
   void copyTail(const Rows &out);
   void loadInput(const Rows &in, Value first, int64_t rows);
   void splitChunk(Value to, Value from);
   void multiplyBlock(const Rows &in, const Rows &out, Value first,
                      int64_t rows);
-  void store(const Rows &out, Value first, const Fragment &sums);
   void run(bool dependentLaunch);
-  void attachFacts(LLVM::LLVMFuncOp func);
 
-  Emitter e;
-  tile::ProjectionOp op;
-  tile::GPUProjectionScheduleAttr schedule;
-  ProjectionSharedMemory layout;
-  Value args, shared;
-  Value thread, warp, lane;
-  Value head, firstColumn;
   Value tokens, total; ///< of a batch entry, and of all
 };
 } // namespace
 
-/// Sends for this CTA's columns of the weights, in one commit a stage.
-void ProjectionKernel::sendForWeights() {
-  Value base = pointerField(offsetof(attn_gpu_project, tensors.weight));
-  Value start = e.add(e.mul(e.toI64(head), k() * int64_t(op.getN())),
-                      e.toI64(firstColumn));
-  base = e.ptr(base, e.mul(start, 2));
-  Value target = e.ptr(shared, layout.weightOffset);
-  for (int64_t stage = 0; stage < schedule.getStages(); ++stage) {
-    int64_t first = firstStep(stage) * 16, end = firstStep(stage + 1) * 16;
-    Value valid = e.equal(e.i32(0), 0);
-    emitCopyRows(e, cta(), layout.weight,
-                 e.ptr(target, first * layout.weight.rowBytes()), end - first,
-                 columns(), [&](Value row) {
-                   Value offset = e.mul(e.toI64(e.add(row, first)),
-                                        int64_t(op.getN()) * 2);
-                   return std::pair(e.ptr(base, offset), valid);
-                 });
-    e.commitCopies();
-  }
-}
-
 /// What the caller wants behind each row of the output, in 16-byte chunks; the
 /// CTA of the first columns copies it.
-void ProjectionKernel::copyTail(const Rows &out) {
+void DenseProjection::copyTail(const Rows &out) {
   Value pointer = pointerField(offsetof(attn_gpu_project, tail));
   Value wanted = e.both(e.equal(firstColumn, 0), e.negate(e.isNull(pointer)));
   e.ifThen(wanted, [&] {
@@ -142,7 +83,7 @@ void ProjectionKernel::copyTail(const Rows &out) {
 }
 
 /// Stores a chunk of eight f32 as two of 16 bits, a part each.
-void ProjectionKernel::splitChunk(Value to, Value from) {
+void DenseProjection::splitChunk(Value to, Value from) {
   SmallVector<Value> numbers, rounded, rest;
   for (int64_t i : {0, 1}) {
     Value four = e.load(e.ptr(from, 16 * i), VectorType::get({4}, e.f32()), 16);
@@ -169,7 +110,7 @@ void ProjectionKernel::splitChunk(Value to, Value from) {
 
 /// Rows `first` to `first + rows` of the input, the last of all in the place of
 /// those past it: what they make is not stored.
-void ProjectionKernel::loadInput(const Rows &in, Value first, int64_t rows) {
+void DenseProjection::loadInput(const Rows &in, Value first, int64_t rows) {
   auto source = [&](Value local) {
     Value row = e.min(e.add(first, local), e.add(total, -1));
     return std::pair(at(in, row), Value());
@@ -186,15 +127,14 @@ void ProjectionKernel::loadInput(const Rows &in, Value first, int64_t rows) {
 
 /// Rows `first` to `first + rows` times this CTA's weights. Ends after a
 /// barrier.
-void ProjectionKernel::multiplyBlock(const Rows &in, const Rows &out,
-                                     Value first, int64_t rows) {
+void DenseProjection::multiplyBlock(const Rows &in, const Rows &out,
+                                    Value first, int64_t rows) {
   loadInput(in, first, rows);
   Operands operands{e, lane};
   int64_t rowBlocks = rows / 16, n = blocks();
   Fragment sums(rowBlocks * n * 4, e.f32(0));
   Value weight = e.ptr(shared, layout.weightOffset);
   Value input = e.ptr(shared, layout.inputOffset);
-  Value chunk = e.mul(warp, n);
   for (int64_t stage = 0; stage < schedule.getStages(); ++stage) {
     // Everybody's copies of this stage have landed, and the rows are there.
     e.waitCopies(schedule.getStages() - 1 - stage);
@@ -207,8 +147,7 @@ void ProjectionKernel::multiplyBlock(const Rows &in, const Rows &out,
                                  e.ptr(input, part * layout.partBytes), m * 16,
                                  step));
       for (int64_t j = 0; j < n; j += 2) {
-        SmallVector<Value> b =
-            operands.bFromColumns(layout.weight, weight, step * 16, chunk, j);
+        SmallVector<Value> b = weights(weight, step, j);
         for (int64_t m = 0; m < rowBlocks; ++m)
           for (int64_t part = 0; part < parts(); ++part)
             for (int64_t i = 0; i < 2; ++i)
@@ -217,36 +156,15 @@ void ProjectionKernel::multiplyBlock(const Rows &in, const Rows &out,
       }
     }
   }
-  store(out, first, sums);
+  store(sums, [&](Value local) {
+    Value row = e.add(first, local);
+    return std::pair(at(out, row), e.less(row, total));
+  });
   e.barrier(); // the next rows overwrite these
 }
 
-/// Fragments as mma.m16n8k16 leaves them (see MmaGeometry).
-void ProjectionKernel::store(const Rows &out, Value first,
-                             const Fragment &sums) {
-  int64_t n = blocks(), rowBlocks = sums.size() / (4 * n);
-  Value column =
-      e.add(e.add(firstColumn, e.mul(warp, n * 8)), e.mul(e.rem(lane, 4), 2));
-  for (int64_t r = 0; r < 2 * rowBlocks; ++r) {
-    Value row = e.add(e.add(first, r / 2 * 16 + r % 2 * 8), e.div(lane, 4));
-    e.ifThen(e.less(row, total), [&] {
-      Value to = e.ptr(at(out, row), e.mul(e.toI64(column), 2));
-      for (int64_t j = 0; j < n; ++j) {
-        int64_t i = (r / 2 * n + j) * 4 + r % 2 * 2;
-        e.store(e.roundPair(sums[i], sums[i + 1], element()), e.ptr(to, j * 16),
-                4);
-      }
-    });
-  }
-}
-
-void ProjectionKernel::run(bool dependentLaunch) {
-  thread = e.special(Register::ThreadX);
-  warp = e.div(thread, kWarp);
-  lane = e.bitAnd(thread, kWarp - 1);
-  firstColumn = e.mul(e.special(Register::BlockX), columns());
-  head = e.special(Register::BlockY);
-  shared = emitSharedMemory(e, op);
+void DenseProjection::run(bool dependentLaunch) {
+  identify();
   if (dependentLaunch)
     e.launchDependents();
   sendForWeights();
@@ -280,27 +198,6 @@ void ProjectionKernel::run(bool dependentLaunch) {
          });
 }
 
-/// What the kernel table needs, as a dictionary on the function.
-void ProjectionKernel::attachFacts(LLVM::LLVMFuncOp func) {
-  Builder b(op.getContext());
-  SmallVector<NamedAttribute> list;
-  auto set = [&](StringRef name, int64_t value) {
-    list.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
-  };
-  set("column_blocks", op.getN() / columns());
-  set("ctas_per_sm", schedule.getCtasPerSm());
-  set("dtype", dtypeOf(element()));
-  set("flags", op.getTransposed() ? ATTN_KERNEL_UP_TRANSPOSED : 0);
-  set("heads", op.getHeads());
-  set("in_dtype", wide() ? ATTN_F32 : dtypeOf(element()));
-  set("k_dim", k());
-  set("n_dim", op.getN());
-  set("shared_bytes", layout.bytes);
-  set("stages", schedule.getStages());
-  set("threads", threads());
-  func->setAttr(kGPUProjectionAttrName, b.getDictionaryAttr(list));
-}
-
 /// What the lowering cannot do.
 static LogicalResult check(tile::ProjectionOp op) {
   if (!op.getGpuSchedule())
@@ -309,9 +206,6 @@ static LogicalResult check(tile::ProjectionOp op) {
   if (op.getElement().isF32())
     return op.emitOpError("has weights of f32; mma.sync multiplies bf16 and "
                           "f16 only");
-  if (op.getTransposed())
-    return op.emitOpError("has transposed weights; GPU kernels read them as "
-                          "[heads, k, n]: leave out up_transposed");
   if (op.getK() % 16)
     return op.emitOpError("k must be a multiple of 16, got ") << op.getK();
   return success();
@@ -326,10 +220,12 @@ LogicalResult attn::nvvm::lowerProjection(tile::ProjectionOp op,
   auto [func, args] =
       createKernel(b, op.getLoc(), op.getSymName(), sizeof(attn_gpu_args),
                    schedule.getWarps() * kWarp, schedule.getCtasPerSm());
-  ProjectionKernel kernel(b, op, args);
-  kernel.run(dependentLaunch);
+  if (op.getLatentRows())
+    emitLatentProjection(b, op, args, dependentLaunch);
+  else
+    DenseProjection(b, op, args).run(dependentLaunch);
   LLVM::ReturnOp::create(b, op.getLoc(), ValueRange{});
-  kernel.attachFacts(func);
+  ProjectionKernel(b, op, args).attachFacts(func);
   op.erase();
   return success();
 }

@@ -210,3 +210,10 @@ tile.kernel @rank attributes {group = 2 : i64, q_len = 1 : i64, schedule = #fma,
     up_schedule = #tile.projection_schedule<engine = fma, vector = 8, few_rows = 4, prefetch = 0>,
     cache = #tile.cache<heads = 1, k = 32, v = 24, element = bf16, layout = row, v_in_k = true>} {
 }
+
+// -----
+
+// expected-error @+1 {{reads latent rows where a cache has them, which GPU kernels do; the CPU's runtime brings them together}}
+tile.projection @latent_rows {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16, latent_rows,
+    schedule = #tile.projection_schedule<engine = fma, vector = 8, few_rows = 4, prefetch = 0>,
+    gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 64, columns = 64, stages = 1, ctas_per_sm = 1, row_stages = 2>}

@@ -8,7 +8,7 @@
 
 // One warp turns lengths into work: a scan by shuffles.
 
-// CHECK-LABEL: llvm.func @f16_plan(%{{.*}}: !llvm.ptr {{{.*}}llvm.byval = !llvm.struct<(array<60 x i64>)>, nvvm.grid_constant})
+// CHECK-LABEL: llvm.func @f16_plan(%{{.*}}: !llvm.ptr {{{.*}}llvm.byval = !llvm.struct<(array<64 x i64>)>, nvvm.grid_constant})
 // CHECK-SAME:  nvvm.kernel, nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 32>
 // CHECK-COUNT-5: nvvm.shfl.sync up
 // CHECK:       nvvm.shfl.sync idx

@@ -176,9 +176,3 @@ tile.kernel @decompresses attributes {group = 2 : i64, q_len = 1 : i64, up = #ti
     cache = #tile.cache<heads = 1, k = 64, v = 32, element = bf16, layout = row, v_in_k = true>,
     gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
 }
-
-// -----
-
-// expected-error @+1 {{has transposed weights; GPU kernels read them as [heads, k, n]: leave out up_transposed}}
-tile.projection @projection_transposed {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16, transposed,
-    gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 16, columns = 64, stages = 2, ctas_per_sm = 1>}

@@ -5,8 +5,8 @@
 // commit a stage: 32 rows of 32 columns are four chunks of 16 bytes each, a
 // thread two of them.
 
-// CHECK-LABEL: llvm.func @up(%{{.*}}: !llvm.ptr {{{.*}}llvm.byval = !llvm.struct<(array<60 x i64>)>, nvvm.grid_constant})
-// CHECK-SAME:  attn.gpu_projection = {column_blocks = 2 : i64, ctas_per_sm = 4 : i64, dtype = 0 : i64, flags = 0 : i64, heads = 4 : i64, in_dtype = 0 : i64, k_dim = 32 : i64, n_dim = 64 : i64, shared_bytes = 4096 : i64, stages = 2 : i64, threads = 64 : i64}
+// CHECK-LABEL: llvm.func @up(%{{.*}}: !llvm.ptr {{{.*}}llvm.byval = !llvm.struct<(array<64 x i64>)>, nvvm.grid_constant})
+// CHECK-SAME:  attn.gpu_projection = {column_blocks = 2 : i64, ctas_per_sm = 4 : i64, dtype = 0 : i64, flags = 0 : i64, heads = 4 : i64, in_dtype = 0 : i64, k_dim = 32 : i64, n_dim = 64 : i64, rows = 32 : i64, shared_bytes = 4096 : i64, stages = 2 : i64, tail = 0 : i64, threads = 64 : i64}
 // CHECK-SAME:  nvvm.minctasm = 4 : i32, nvvm.reqntid = array<i32: 64>
 // CHECK:       nvvm.cp.async.shared.global {{.*}} cache =  cg
 // CHECK-NEXT:  nvvm.cp.async.commit.group

@@ -123,10 +123,29 @@ func.func @project_long(%x: tensor<?x1x1x7168xbf16>, %w: tensor<1x7168x64xbf16>)
 
 // -----
 
+// Latent rows decompressed to memory: as many columns a CTA as fit, eight warps
+// on an SM over square parts, rows by slices. The attention is an ordinary one, of a head
+// of its own for each query head.
+
+// CHECK-LABEL: func @materialized
+// SM90: tile.gpu_projection_schedules = [#tile.gpu_projection_schedule<warps = 8, rows = 128, columns = 128, stages = 1, ctas_per_sm = 1, row_stages = 4, row_warps = 2>, #tile.gpu_projection_schedule<warps = 4, rows = 128, columns = 64, stages = 1, ctas_per_sm = 2, row_stages = 2, row_warps = 2>]
+// SM90-SAME: tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 64, kv_tile = 32, stages = 4, ctas_per_sm = 2>
+// SM86: columns = 64, {{.*}}, row_stages = 2, row_warps = 4>, {{.*}}columns = 64
+!rows = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+func.func @materialized(%q: tensor<?x64x16x192xbf16>, %c: !rows, %uk: tensor<16x128x512xbf16>, %uv: tensor<16x512x64xbf16>) -> tensor<?x64x16x64xbf16> {
+  %o = attn.attend %q, %c up(%uk, %uv) {form = #attn.form<materialized>, up_transposed,
+         heads = #attn.heads<q = 16, kv = 1>, latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 64>,
+         scale = 0.125 : f32}
+     : (tensor<?x64x16x192xbf16>, !rows, tensor<16x128x512xbf16>, tensor<16x512x64xbf16>) -> tensor<?x64x16x64xbf16>
+  return %o : tensor<?x64x16x64xbf16>
+}
+
+// -----
+
 !rows = !attn.kv_cache<heads = 1, parts = [latent : 64, rope : 16], bf16, page = 64>
-func.func @materialized(%q: tensor<?x1x4x48xbf16>, %c: !rows, %uk: tensor<4x64x32xbf16>, %uv: tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16> {
-  // expected-error @+1 {{brings its up-projections, which GPU kernels multiply by in the form absorbed alone}}
-  %o = attn.attend %q, %c up(%uk, %uv) {form = #attn.form<materialized>,
+func.func @fused(%q: tensor<?x1x4x48xbf16>, %c: !rows, %uk: tensor<4x64x32xbf16>, %uv: tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16> {
+  // expected-error @+1 {{brings its up-projections, which GPU kernels multiply by in the forms absorbed and materialized alone}}
+  %o = attn.attend %q, %c up(%uk, %uv) {form = #attn.form<fused_decompress>,
          heads = #attn.heads<q = 4, kv = 1>, latent = #attn.latent<rank = 64, rope = 16, nope = 32, v = 32>,
          scale = 0.125 : f32}
      : (tensor<?x1x4x48xbf16>, !rows, tensor<4x64x32xbf16>, tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16>

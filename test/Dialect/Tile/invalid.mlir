@@ -631,7 +631,7 @@ func.func private @p1() attributes {a = #tile.gpu_projection_schedule<warps = 17
 
 // -----
 
-// expected-error @+1 {{rows must be 16, 32, 48 or 64, got 24}}
+// expected-error @+1 {{rows must be 16, 32, 48 or 64 a row warp, got 24 for 1}}
 func.func private @p2() attributes {a = #tile.gpu_projection_schedule<warps = 4, rows = 24, columns = 64, stages = 2, ctas_per_sm = 1>}
 
 // -----
@@ -739,3 +739,33 @@ func.func @d1(%rows: !tile.tile<16x48xbf16>, %w: !tile.tile<32x16xbf16>) {
   %k = tile.decompress %rows, %w : (!tile.tile<16x48xbf16>, !tile.tile<32x16xbf16>) -> !tile.tile<16x16xbf16>
   return
 }
+
+// -----
+
+// expected-error @+1 {{row_stages must be 0 or 2 to 8, and row_warps then a divisor of warps, with a thread for each row; got 3, 3 of 4 warps and 48 rows}}
+func.func private @p6() attributes {a = #tile.gpu_projection_schedule<warps = 4, rows = 48, columns = 64, stages = 1, ctas_per_sm = 1, row_stages = 3, row_warps = 3>}
+
+// -----
+
+// expected-error @+1 {{with latent_rows, and it alone, has a gpu_schedule with row_stages, of which there are at most one more than slices of k, and no wide_input}}
+tile.projection @y6_none {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16, latent_rows}
+
+// -----
+
+// expected-error @+1 {{with latent_rows, and it alone, has a gpu_schedule with row_stages}}
+tile.projection @y6_dense {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16, gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 64, columns = 64, stages = 1, ctas_per_sm = 1, row_stages = 2>}
+
+// -----
+
+// expected-error @+1 {{of which there are at most one more than slices of k}}
+tile.projection @y6_stages {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16, latent_rows, gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 64, columns = 64, stages = 1, ctas_per_sm = 1, row_stages = 3>}
+
+// -----
+
+// expected-error @+1 {{copies a tail of 12 columns; it is a multiple of 8, and needs latent_rows}}
+tile.projection @y7 {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16, latent_rows, tail = 12 : i64, gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 64, columns = 64, stages = 1, ctas_per_sm = 1, row_stages = 2>}
+
+// -----
+
+// expected-error @+1 {{reads transposed weights, which come in one stage}}
+tile.projection @y8 {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16, transposed, gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 64, columns = 64, stages = 2, ctas_per_sm = 1>}

@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Numbers.h"
+#include "SimtTensor.h"
 #include "attn/Harness/SimtSession.h"
 #include "attn/Register.h"
 #include "mlir/Parser/Parser.h"
@@ -93,26 +93,6 @@ private:
     return registry;
   }
   mlir::MLIRContext context;
-};
-
-/// A tensor that begins at a multiple of 16 bytes.
-struct Tensor : Numbers {
-  Tensor(const char *dtype, size_t count)
-      : Numbers(dtype, count + 16), count(count) {
-    skip = -reinterpret_cast<uintptr_t>(data.data()) % 16 / bytes;
-  }
-  void fill(std::mt19937_64 &random, double scale = 1) {
-    std::normal_distribution<double> normal;
-    for (size_t i = 0; i < count; ++i)
-      set(skip + i, normal(random) * scale);
-  }
-  void *begin() { return &data[skip * bytes]; }
-  void addTo(simt::Memory &memory, const char *name, bool isWritten) {
-    memory.add(begin(), count * bytes, name,
-               isWritten ? simt::Memory::ReadWrite : simt::Memory::ReadOnly);
-  }
-  double operator[](size_t i) const { return get(skip + i); }
-  size_t count, skip;
 };
 
 void Projection::check(int64_t batch, int64_t tokens, int64_t tail,

@@ -33,7 +33,8 @@ struct Shape {
 /// what ptxas was seen to take besides (test/Target/ptxas-table.txt).
 int64_t registers(const Shape &s, int64_t rows, int64_t warps, int64_t tile) {
   int64_t threads = 32 * warps;
-  return rows * (s.v + tile) / threads + rows / 2 + 72;
+  int64_t operands = rows < 64 ? rows / 2 : 3 * rows / 4;
+  return rows * (s.v + tile) / threads + operands + 72;
 }
 
 int residentCTAs(const NVVMArch &arch, const Shape &s, int64_t rows,
@@ -154,7 +155,9 @@ tile::GPUProjectionScheduleAttr chooseProjection(MLIRContext *ctx,
     int64_t warps = columns / 16;
     for (int64_t rows = 16; rows <= 64; rows += 16) {
       int64_t bytes =
-          nvvm::ProjectionSharedMemory({k, columns, rows, wide}).bytes;
+          nvvm::ProjectionSharedMemory(
+              {k, columns, rows, wide, /*transposed=*/false, /*rowStages=*/0})
+              .bytes;
       if (bytes > arch.maxSharedPerCTA)
         break;
       // Sums and operands; the rest as ptxas was seen to take.
@@ -167,12 +170,74 @@ tile::GPUProjectionScheduleAttr chooseProjection(MLIRContext *ctx,
       ProjectionCandidate candidate{tile::GPUProjectionScheduleAttr::get(
                                         ctx, warps, rows, columns,
                                         /*stages=*/std::min<int64_t>(4, k / 16),
-                                        ctas),
+                                        ctas, /*row_stages=*/0,
+                                        /*row_warps=*/1),
                                     ctas * k * columns * 2};
       if (!best.schedule || candidate.merits() > best.merits())
         best = candidate;
     }
   }
+  return best.schedule;
+}
+
+/// A schedule for latent rows and what speaks for it, in this order: many
+/// columns, as a row comes from L2 once for each CTA's columns; eight warps on
+/// an SM, two for each of its schedulers; little traffic of shared memory for a
+/// product, which is a matter of how square a warp's part is; slices under way;
+/// many rows, so few blocks of them.
+struct LatentCandidate {
+  tile::GPUProjectionScheduleAttr schedule;
+
+  auto merits() const {
+    int64_t rows = schedule.getRows() / schedule.getRowWarps();
+    int64_t columns =
+        schedule.getColumns() * schedule.getRowWarps() / schedule.getWarps();
+    return std::tuple(
+        schedule.getColumns(),
+        std::min<int64_t>(schedule.getWarps() * schedule.getCtasPerSm(), 8),
+        -(1000 * (rows + columns) / (rows * columns)),
+        std::min<int64_t>(schedule.getRowStages(), 4), schedule.getRows(),
+        -schedule.getRowStages());
+  }
+};
+
+/// How to multiply latent rows by `[H, k, n]` or, transposed, `[H, n, k]`, and
+/// to copy `tail` columns along; null where nothing fits.
+tile::GPUProjectionScheduleAttr
+chooseLatentProjection(MLIRContext *ctx, const NVVMArch &arch, int64_t k,
+                       int64_t n, bool transposed, int64_t tail) {
+  LatentCandidate best;
+  int64_t maxStages = std::min<int64_t>(4, 1 + k / nvvm::sliceColumns(k));
+  auto consider = [&](int64_t warps, int64_t rowWarps, int64_t rows,
+                      int64_t columns, int64_t stages) {
+    int64_t bytes = nvvm::ProjectionSharedMemory(
+                        {k, columns, rows, /*wide=*/false, transposed, stages})
+                        .bytes;
+    int64_t threads = 32 * warps;
+    // Sums, operands and the tail on its way; the rest as ptxas was seen to
+    // take (test/Target/ptxas-table.txt).
+    int64_t registers = rows * columns / threads + rows / rowWarps / 4 +
+                        (rows * tail / 8 + threads - 1) / threads * 4 + 72;
+    int64_t ctas = std::min(8, getOccupancy(arch, {static_cast<int>(threads),
+                                                   static_cast<int>(registers),
+                                                   static_cast<int>(bytes)})
+                                   .ctas);
+    if (ctas == 0)
+      return;
+    LatentCandidate candidate{tile::GPUProjectionScheduleAttr::get(
+        ctx, warps, rows, columns, /*stages=*/1, ctas, stages, rowWarps)};
+    if (!best.schedule || candidate.merits() > best.merits())
+      best = candidate;
+  };
+  for (int64_t columns = 16; columns <= std::min<int64_t>(n, 128);
+       columns += 16)
+    for (int64_t warps : {1, 2, 4, 8})
+      for (int64_t rowWarps = 1; rowWarps <= warps; rowWarps *= 2)
+        for (int64_t perWarp : {16, 32, 64})
+          for (int64_t stages = 2; stages <= maxStages; ++stages)
+            if (n % columns == 0 && columns % (16 * warps / rowWarps) == 0 &&
+                perWarp * rowWarps <= std::min<int64_t>(32 * warps, 128))
+              consider(warps, rowWarps, perWarp * rowWarps, columns, stages);
   return best.schedule;
 }
 
@@ -199,17 +264,8 @@ struct SelectGPUSchedule
       KVCacheType cache = attend ? attend.getCacheType() : KVCacheType();
       if (!cache)
         return WalkResult::advance();
-      if (attend.hasUpProjections()) {
-        if (attend.getForm() != Form::Absorbed) {
-          attend.emitOpError("brings its up-projections, which GPU kernels "
-                             "multiply by in the form absorbed alone");
-          return WalkResult::interrupt();
-        }
-        if (failed(selectProjections(attend, *arch,
-                                     {{attend.getUpK(), /*wide=*/false},
-                                      {attend.getUpV(), /*wide=*/true}})))
-          return WalkResult::interrupt();
-      }
+      if (attend.hasUpProjections() && failed(selectProjections(attend, *arch)))
+        return WalkResult::interrupt();
       if (attend->hasAttr("tile.schedule"))
         return WalkResult::advance();
       RankedTensorType query = attend.getQuery().getType();
@@ -219,6 +275,11 @@ struct SelectGPUSchedule
       }
       Shape shape{attend.getHeads().getGroup() * query.getDimSize(1),
                   cache.getKDim(), cache.getVDim(), cache.isLatent()};
+      if (attend.getForm() == Form::Materialized) {
+        LatentAttr latent = *attend.getLatent();
+        shape = {query.getDimSize(1), latent.getNope() + latent.getRope(),
+                 latent.getV(), /*latent=*/false};
+      }
       if (shape.k % 16 || shape.v % 16) {
         attend.emitOpError("has K of ")
             << shape.k << " and V of " << shape.v
@@ -238,11 +299,35 @@ struct SelectGPUSchedule
       signalPassFailure();
   }
 
-  /// A product with weights `[H, K, N]`.
+  /// A product with weights `[H, K, N]`, or transposed `[H, N, K]`.
   struct Product {
     Value weight;
-    bool wide;
+    bool wide = false;
+    bool transposed = false;
+    std::optional<int64_t> latentTail = std::nullopt; ///< of latent rows
   };
+
+  /// The products of an attention that brings its up-projections.
+  LogicalResult selectProjections(AttendOp attend, const NVVMArch &arch) {
+    Value upK = attend.getUpK(), upV = attend.getUpV();
+    switch (*attend.getForm()) {
+    case Form::Absorbed:
+      return selectProjections(attend, arch,
+                               {{upK, /*wide=*/false}, {upV, /*wide=*/true}});
+    case Form::Materialized: {
+      int64_t rope = attend.getLatent()->getRope();
+      return selectProjections(
+          attend, arch,
+          {{upK, /*wide=*/false, attend.getUpTransposed(), rope},
+           {upV, /*wide=*/false, /*transposed=*/false, /*latentTail=*/0}});
+    }
+    case Form::FusedDecompress:
+      return attend.emitOpError(
+          "brings its up-projections, which GPU kernels multiply by in the "
+          "forms absorbed and materialized alone");
+    }
+    llvm_unreachable("all forms covered");
+  }
 
   LogicalResult selectProjections(Operation *op, const NVVMArch &arch,
                                   ArrayRef<Product> products) {
@@ -252,12 +337,18 @@ struct SelectGPUSchedule
     for (const Product &product : products) {
       auto type = cast<RankedTensorType>(product.weight.getType());
       int64_t k = type.getDimSize(1), n = type.getDimSize(2);
+      if (product.transposed)
+        std::swap(k, n);
       if (!type.hasStaticShape() || k % 16 || n % 16)
         return op->emitOpError("multiplies by weights of ")
                << type
                << "; GPU kernels take extents that are known, the "
                   "last two multiples of 16";
-      auto schedule = chooseProjection(&getContext(), arch, k, n, product.wide);
+      auto schedule =
+          product.latentTail
+              ? chooseLatentProjection(&getContext(), arch, k, n,
+                                       product.transposed, *product.latentTail)
+              : chooseProjection(&getContext(), arch, k, n, product.wide);
       if (!schedule)
         return op->emitOpError("multiplies by weights of ")
                << type << ", of which 16 columns do not fit the shared memory "

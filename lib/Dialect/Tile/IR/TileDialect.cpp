@@ -131,14 +131,25 @@ ProjectionScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 GPUProjectionScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t warps, int64_t rows, int64_t columns,
-                                  int64_t stages, int64_t ctasPerSm) {
+                                  int64_t stages, int64_t ctasPerSm,
+                                  int64_t rowStages, int64_t rowWarps) {
   if (warps < 1 || warps > 16) // P1
     return emitError() << "warps must be 1 to 16, got " << warps;
-  if (rows < 16 || rows > 64 || rows % 16) // P2
-    return emitError() << "rows must be 16, 32, 48 or 64, got " << rows;
-  if (columns <= 0 || columns % (16 * warps)) // P3
+  if (rowWarps < 1 || warps % rowWarps || (rowWarps > 1 && rowStages == 0) ||
+      rowStages == 1 || rowStages < 0 || rowStages > 8 ||
+      (rowStages && rows > 32 * warps)) // P6
+    return emitError()
+           << "row_stages must be 0 or 2 to 8, and row_warps then a "
+              "divisor of warps, with a thread for each row; got "
+           << rowStages << ", " << rowWarps << " of " << warps << " warps and "
+           << rows << " rows";
+  if (rows < 16 || rows > 64 * rowWarps || rows % (16 * rowWarps)) // P2
+    return emitError() << "rows must be 16, 32, 48 or 64 a row warp, got "
+                       << rows << " for " << rowWarps;
+  int64_t columnWarps = warps / rowWarps;
+  if (columns <= 0 || columns % (16 * columnWarps)) // P3
     return emitError() << "columns must be a multiple of 16 a warp, got "
-                       << columns << " for " << warps << " warps";
+                       << columns << " for " << columnWarps << " warps";
   if (stages < 1 || stages > 8) // P4
     return emitError() << "stages must be 1 to 8, got " << stages;
   if (ctasPerSm < 1) // P5

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "attn/Dialect/Tile/IR/Tile.h"
+#include "attn/Target/SharedLayout.h"
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
@@ -258,6 +259,23 @@ LogicalResult ProjectionOp::verify() {
     return emitOpError("on a GPU has n of ") // Y4
            << getN() << " in blocks of " << gpu->getColumns() << ", and k of "
            << getK() << " in " << gpu->getStages() << " stages of 16 and more";
+  GPUProjectionScheduleAttr gpu = getGpuScheduleAttr();
+  int64_t rowStages = gpu ? gpu.getRowStages() : 0;
+  if (getLatentRows() ? rowStages == 0 || getWideInput() ||
+                            rowStages > 1 + static_cast<int64_t>(getK()) /
+                                                attn::nvvm::sliceColumns(getK())
+                      : rowStages != 0) // Y6
+    return emitOpError(
+        "with latent_rows, and it alone, has a gpu_schedule with "
+        "row_stages, of which there are at most one more than "
+        "slices of k, and no wide_input");
+  if (getTail() < 0 || getTail() % 8 || (getTail() && !getLatentRows())) // Y7
+    return emitOpError("copies a tail of ")
+           << getTail()
+           << " columns; it is a multiple of 8, and needs "
+              "latent_rows";
+  if (gpu && getTransposed() && gpu.getStages() != 1) // Y8
+    return emitOpError("reads transposed weights, which come in one stage");
   if (getCombine() && !getWideInput()) // Y5
     return emitOpError("merges partial states, which are f32: it needs "
                        "wide_input");
