@@ -265,4 +265,24 @@ def Tile_GPUProjectionScheduleAttr : Tile_Attr<"GPUProjectionSchedule", "gpu_pro
   let genVerifyDecl = 1;
 }
 
+def Tile_GPUUpScheduleAttr : Tile_Attr<"GPUUpSchedule", "gpu_up_schedule"> {
+  let summary = "How a GPU decompresses a tile of latent rows";
+  let description = [{
+    The head's matrices do not fit shared memory beside the tile: they pass
+    through it in chunks, from L2, once a tile.
+
+    - `depth`: elements of the rank of a chunk;
+    - `stages`: chunks in shared memory, of which all but one are in flight.
+
+    Constraints: (H1) depth is 16, 32 or 64; (H2) stages is 2 to 8.
+
+    ```mlir
+    #tile.gpu_up_schedule<depth = 32, stages = 3>
+    ```
+  }];
+  let parameters = (ins "int64_t":$depth, "int64_t":$stages);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif // TILE_DIALECT_TD

@@ -37,7 +37,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
     the cache has one, or one for each latent row of a token (GLA). The target
     puts heads outermost, so that the head's matrices stay at hand, a tile is
     decompressed once for all query tokens, and one head's state is kept.
-    `up_schedule` says how it multiplies.
+    `up_schedule`, or `gpu_up_schedule`, says how it multiplies.
 
     Constraints: (N1) group and q_len positive; (N2) element types bf16, f16 or
     f32 in `cache`; (N3) `up` needs `v_in_k`, and a kernel that streams.
@@ -59,7 +59,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
       DefaultValuedAttr<F32Attr, "0.0f">:$softcap, DefaultValuedAttr<I64Attr, "0">:$window,
       UnitAttr:$causal, UnitAttr:$sinks, UnitAttr:$score_mod,
       UnitAttr:$wide_output, OptionalAttr<Tile_UpAttr>:$up,
-      OptionalAttr<Tile_ProjectionScheduleAttr>:$up_schedule);
+      OptionalAttr<Tile_ProjectionScheduleAttr>:$up_schedule,
+      OptionalAttr<Tile_GPUUpScheduleAttr>:$gpu_up_schedule);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

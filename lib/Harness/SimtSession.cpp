@@ -104,7 +104,8 @@ static int64_t chooseSms(const GPUKernels &kernels) {
   if (kernels.descs.empty())
     return 1;
   const attn_gpu_kernel_desc &first = kernels.descs.front();
-  return llvm::divideCeil(3 * int64_t(first.kv_heads) * first.row_blocks,
+  return llvm::divideCeil(3 * int64_t(attn_gpu_heads(&first)) *
+                              first.row_blocks,
                           first.ctas_per_sm);
 }
 

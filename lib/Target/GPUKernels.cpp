@@ -53,6 +53,8 @@ static attn_gpu_kernel_desc readKernel(const Facts &facts, int arch) {
   desc.plan_threads = facts.small("plan_threads");
   desc.combine_threads = facts.small("combine_threads");
   desc.combine_blocks = facts.small("combine_blocks");
+  desc.nope = facts.small("nope");
+  desc.v = facts.small("v");
   return desc;
 }
 

@@ -24,9 +24,10 @@ static_assert(offsetof(attn_gpu_kernel_desc, window) == 56);
 static_assert(offsetof(attn_gpu_kernel_desc, scale) == 64);
 static_assert(offsetof(attn_gpu_kernel_desc, threads) == 72);
 static_assert(offsetof(attn_gpu_kernel_desc, combine_blocks) == 96);
-static_assert(offsetof(attn_gpu_kernel_desc, plan) == 104);
-static_assert(offsetof(attn_gpu_kernel_desc, image) == 128);
-static_assert(sizeof(attn_gpu_kernel_desc) == 144);
+static_assert(offsetof(attn_gpu_kernel_desc, v) == 104);
+static_assert(offsetof(attn_gpu_kernel_desc, plan) == 112);
+static_assert(offsetof(attn_gpu_kernel_desc, image) == 136);
+static_assert(sizeof(attn_gpu_kernel_desc) == 152);
 
 static_assert(offsetof(attn_gpu_project_desc, name) == 8);
 static_assert(offsetof(attn_gpu_project_desc, arch) == 16);
@@ -107,7 +108,7 @@ addGPUKernelTable(llvm::Module &module,
   llvm::SmallVector<llvm::Type *> fields = {i32, i32, ptr};
   fields.append(9, i32);
   fields.append({i64, f32, f32});
-  fields.append(7, i32);
+  fields.append(9, i32);
   fields.append({ptr, ptr, ptr, ptr, i64});
   auto *descType = llvm::StructType::get(ctx, fields);
   Builder builder(module);
@@ -127,7 +128,7 @@ addGPUKernelTable(llvm::Module &module,
     values.push_back(llvm::ConstantFP::get(f32, desc.softcap));
     addNumbers({desc.threads, desc.shared_bytes, desc.row_blocks,
                 desc.ctas_per_sm, desc.plan_threads, desc.combine_threads,
-                desc.combine_blocks});
+                desc.combine_blocks, desc.nope, desc.v});
     for (const char *name : {desc.plan, desc.decode, desc.combine})
       values.push_back(builder.text(name));
     values.push_back(builder.image(desc.image, desc.image_bytes));

@@ -13,11 +13,13 @@
 |* by value as its only parameter:
 |*
 |*   plan     <<<1, plan_threads>>>                        lengths -> work
-|*   decode   <<<(parts, kv_heads, row_blocks), threads, shared_bytes>>>
+|*   decode   <<<(parts, heads, row_blocks), threads, shared_bytes>>>
 |*   combine  <<<(max_batch, combine_blocks), combine_threads>>>
 |*
 |* Grids, shared memory and workspace depend on capacities only, so the three
-|* can be captured in a graph; lengths are read on the device.
+|* can be captured in a graph; lengths are read on the device. `heads` are those
+|* that have a K of their own: the kv heads, or, where the kernel decompresses
+|* (ATTN_KERNEL_DECOMPRESS), the query heads.
 |*
 |* Two more functions may stand beside the three in an image, named after the
 |* decode function `d`, with the same parameter:
@@ -94,7 +96,9 @@ typedef struct attn_gpu_project {
   attn_project_args tensors; /**< as for the CPU */
   int64_t batch, tokens;
   /** [batch, tokens, heads, tail_dim] of the output's type, copied behind each
-      row of the output; null: nothing is. `tail_dim` is a multiple of 8. */
+      row of the output; null: nothing is. `tail_dim` is a multiple of 8.
+      A decode kernel that decompresses reads the query's rotary columns here,
+      where keys have any, and the others from attn_kernel_args::q. */
   const void *tail;
   int64_t tail_stride_batch, tail_stride_token, tail_stride_head;
   int64_t tail_dim;
@@ -173,6 +177,7 @@ typedef struct attn_gpu_kernel_desc {
   int32_t plan_threads; /**< a CTA of the plan kernel */
   int32_t combine_threads;
   int32_t combine_blocks; /**< grid y of the combine kernel */
+  int32_t nope, v;        /**< as in attn_kernel_desc */
   /** Names of the three functions in `image`. */
   const char *plan, *decode, *combine;
   /** What cuModuleLoadData takes: a cubin, a fat binary or PTX text. Null in a
@@ -211,11 +216,17 @@ typedef struct attn_gpu_kernel_table {
   uint32_t reserved; /**< 0 */
 } attn_gpu_kernel_table;
 
+/** Grid y of the decode kernel. */
+static inline int32_t attn_gpu_heads(const attn_gpu_kernel_desc *kernel) {
+  return kernel->flags & ATTN_KERNEL_DECOMPRESS ? kernel->q_heads
+                                                : kernel->kv_heads;
+}
+
 /** Parts that fill a GPU once: grid x of the decode kernel. */
 static inline int64_t attn_gpu_parts(const attn_gpu_kernel_desc *kernel,
                                      int64_t sms) {
   int64_t parts = sms * kernel->ctas_per_sm /
-                  ((int64_t)kernel->kv_heads * kernel->row_blocks);
+                  ((int64_t)attn_gpu_heads(kernel) * kernel->row_blocks);
   return parts > 1 ? parts : 1;
 }
 

@@ -577,7 +577,7 @@ typedef enum attn_mla_form {
 /** MLA's attention from the query to the output in one call on one pool or
     stream, by the kernels that attn.attend over latent rows with its
     up-projections was compiled to, in the form that `form` asks for. On a GPU
-    it is ABSORBED alone. Zero-initialise, set struct_size, then fill. */
+    it is ABSORBED or FUSED. Zero-initialise, set struct_size, then fill. */
 typedef struct attn_mla_params {
   uint32_t struct_size; /**< sizeof(attn_mla_params) */
   uint32_t flags;       /**< 0 */

@@ -12,6 +12,7 @@
 #include "Mla.h"
 #include "Select.h"
 #include "attn_layout.h"
+#include "gpu/GpuLibrary.h"
 
 using namespace attn::runtime;
 
@@ -31,7 +32,7 @@ const attn_kernel_desc *
 attn::runtime::findDecompressing(const attn_library &lib,
                                  const attn_mla_params &p,
                                  const attn_decode_params &d) {
-  int32_t host = attn_cpu_isa();
+  int32_t host = getHostLevel(&lib);
   attn_decode_params facts = d;
   facts.flags |= ATTN_KERNEL_DECOMPRESS;
   const attn_kernel_desc *best = nullptr;

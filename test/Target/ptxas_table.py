@@ -38,6 +38,10 @@ KERNELS = [
     ("chain40-bf16", "test/Target/Inputs/mla-chain-minicpm3.mlir", []),
     ("full128-bf16", "test/Target/Inputs/mla-materialized-v3.mlir", []),
     ("full20-f16", "test/Target/Inputs/mla-materialized-glm.mlir", []),
+    ("fused128-bf16", "test/Target/Inputs/mla-fused-v3.mlir", []),
+    ("fused128x1-bf16", "test/Target/Inputs/mla-fused-v3-few.mlir", []),
+    ("fused20-bf16", "test/Target/Inputs/mla-fused-glm.mlir", []),
+    ("fused40-bf16", "test/Target/Inputs/mla-fused-minicpm3.mlir", []),
 ]
 
 HEADER = """\

@@ -25,7 +25,7 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
   llvm::Expected<Form> chosen =
       run.form ? *run.form
                : chooseForm(context, spec, run.block, run.machine,
-                            /*fused=*/runOptions.device == "cpu");
+                            /*fused=*/true);
   if (!chosen)
     return chosen.takeError();
   auto forms =

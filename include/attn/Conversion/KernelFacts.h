@@ -18,17 +18,22 @@ inline int64_t dtypeOf(mlir::Type element) {
   return element.isBF16() ? ATTN_BF16 : element.isF16() ? ATTN_F16 : ATTN_F32;
 }
 
-/// The `attn_kernel_flags` that follow from the program, whatever the target.
-inline int64_t flagsOf(tile::KernelOp op) {
+/// Whether a kernel decompresses keys by a W_UK of `[H, nope, rank]`.
+inline bool isUpTransposed(tile::KernelOp op) {
   bool transposed = false;
   op.walk([&](tile::WeightOp weight) { transposed |= weight.getTransposed(); });
+  return transposed;
+}
+
+/// The `attn_kernel_flags` that follow from the program, whatever the target.
+inline int64_t flagsOf(tile::KernelOp op) {
   return (op.getCausal() ? ATTN_KERNEL_CAUSAL : 0) |
          (op.getSinks() ? ATTN_KERNEL_SINKS : 0) |
          (op.getCache().getVInK() ? ATTN_KERNEL_V_IN_K : 0) |
          (op.getScoreMod() ? ATTN_KERNEL_SCORE_MOD : 0) |
          (op.getWideOutput() ? ATTN_KERNEL_OUT_F32 : 0) |
          (op.getUp() ? ATTN_KERNEL_DECOMPRESS : 0) |
-         (transposed ? ATTN_KERNEL_UP_TRANSPOSED : 0);
+         (isUpTransposed(op) ? ATTN_KERNEL_UP_TRANSPOSED : 0);
 }
 
 } // namespace attn

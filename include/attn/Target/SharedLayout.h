@@ -35,7 +35,8 @@ struct SharedLayout {
   int64_t shift, mask;
 
   explicit SharedLayout(int64_t columns) : chunks(columns / kChunk) {
-    int64_t p = std::min<int64_t>(8, chunks & -chunks);
+    // A matrix of no columns, which some kernels do not have, lies nowhere.
+    int64_t p = chunks ? std::min<int64_t>(8, chunks & -chunks) : 8;
     mask = p - 1;
     shift = 0;
     for (int64_t period = 8 / p; period > 1; period /= 2)
@@ -49,13 +50,26 @@ struct SharedLayout {
   }
 };
 
+/// How the rows of a tile become K and V of one head, where they do: by
+/// matrices that pass through a ring of chunks.
+struct UpShape {
+  int64_t nope = 0, v = 0; ///< columns of the matrices; 0: rows are K and V
+  bool transposed = false; ///< W_UK lies as [nope, rank]
+  int64_t depth = 0;       ///< elements of the rank of a chunk
+  int64_t stages = 0;      ///< chunks of the ring
+};
+
 /// What the decode kernels' shared memory is made for.
 struct DecodeShape {
-  int64_t k, v;  ///< columns of K and V
+  int64_t k, v;  ///< columns of K and V, as they are cached
   bool vInK;     ///< V is a prefix of K
   int64_t rows;  ///< query rows of a CTA
   int64_t warps; ///< of a CTA
   int64_t kvTile, stages;
+  UpShape up = {};
+
+  /// Columns of a query.
+  int64_t queryWidth() const { return up.nope ? up.nope + k - v : k; }
 };
 
 /// Places for parts of shared memory, one behind the other; byte offsets.
@@ -74,7 +88,9 @@ protected:
 /// What lies where in a decode CTA's dynamic shared memory; byte offsets.
 struct DecodeSharedMemory : SharedMemoryDivider {
   explicit DecodeSharedMemory(const DecodeShape &s)
-      : query(s.k), key(s.k), value(s.vInK ? s.k : s.v), weights(s.kvTile) {
+      : query(s.queryWidth()), key(s.k), value(s.vInK ? s.k : s.v),
+        weights(s.kvTile), madeKey(s.up.nope), madeValue(s.up.v),
+        upKey(s.up.transposed ? s.up.depth : s.up.nope), upValue(s.up.v) {
     queryOffset = reserve(s.rows * query.rowBytes());
     stageBytes = s.kvTile * key.rowBytes();
     valueInStage = s.vInK ? 0 : stageBytes;
@@ -87,15 +103,23 @@ struct DecodeSharedMemory : SharedMemoryDivider {
     addressBytes = s.kvTile * 8;
     // Two tiles' addresses of K and of V.
     addressesOffset = reserve(2 * 2 * addressBytes);
+    madeOffset =
+        reserve(s.kvTile * std::max(madeKey.rowBytes(), madeValue.rowBytes()));
+    chunkBytes = s.up.depth * 2 * std::max(s.up.nope, s.up.v);
+    chunksOffset = reserve(s.up.stages * chunkBytes);
   }
 
   SharedLayout query, key, value, weights;
+  SharedLayout madeKey, madeValue; ///< K or V of the head, made of a tile
+  SharedLayout upKey, upValue;     ///< a chunk of W_UK, of W_UV
   int64_t queryOffset, stagesOffset, stageBytes;
   int64_t valueInStage; ///< V of a stage, from its start
   int64_t weightsOffset;
   int64_t maximaOffset, sumsOffset; ///< [warp][row] f32
   int64_t addressesOffset;          ///< [tile % 2][K, V][token] i64
   int64_t addressBytes;
+  int64_t madeOffset; ///< first K, then V
+  int64_t chunksOffset, chunkBytes;
 };
 
 /// Columns of a slice of latent rows, which come to a projection slice by

@@ -282,7 +282,8 @@ struct ConvertAttnToTilePass
         b, loc, name, group, qLen, cache, strategy.cpu, strategy.gpu, combine,
         APFloat(1.0f), APFloat(0.0f), /*window=*/0, /*causal=*/false,
         /*sinks=*/false, /*score_mod=*/false, /*wide_output=*/false,
-        /*up=*/tile::UpAttr(), /*up_schedule=*/tile::ProjectionScheduleAttr());
+        /*up=*/tile::UpAttr(), /*up_schedule=*/tile::ProjectionScheduleAttr(),
+        /*gpu_up_schedule=*/tile::GPUUpScheduleAttr());
   }
 
   /// Brings what a score region takes from outside into it: constants, which
@@ -349,6 +350,9 @@ struct ConvertAttnToTilePass
         kernel.setUpScheduleAttr(
             attend->getAttrOfType<tile::ProjectionScheduleAttr>(
                 tile::ProjectionScheduleAttr::name));
+        kernel.setGpuUpScheduleAttr(
+            attend->getAttrOfType<tile::GPUUpScheduleAttr>(
+                tile::GPUUpScheduleAttr::name));
       }
       kernel.setScaleAttr(attend.getScaleAttr());
       if (attend.getSoftcap())
@@ -370,7 +374,7 @@ struct ConvertAttnToTilePass
     return success();
   }
 
-  /// What the CPU's cache of K and V of every query head would be.
+  /// What a cache of K and V of every query head would be.
   static tile::CacheAttr decompressedCache(AttendOp attend) {
     LatentAttr dims = *attend.getLatent();
     return tile::CacheAttr::get(attend.getContext(), attend.getHeads().getQ(),

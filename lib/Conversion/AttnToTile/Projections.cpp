@@ -148,10 +148,12 @@ FailureOr<AttendOp> Separator::materialized() {
 }
 
 LogicalResult attn::checkFused(AttendOp attend) {
-  if (!attend->hasAttr(tile::ProjectionScheduleAttr::name))
+  if (!attend->hasAttr(tile::ProjectionScheduleAttr::name) &&
+      !attend->hasAttr(tile::GPUUpScheduleAttr::name))
     return attend.emitOpError("has no ")
            << tile::ProjectionScheduleAttr::name
-           << "; run attn-select-cpu-schedule first";
+           << "; run attn-select-cpu-schedule or attn-select-gpu-schedule "
+              "first";
   return success();
 }
 

@@ -5,13 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Products.h"
+#include "Decompress.h"
 #include "TileStream.h"
 #include "Work.h"
 #include "attn/Conversion/KernelFacts.h"
 #include "attn/Conversion/TileToNVVM/TileToNVVM.h"
 
 #include <cstddef>
+#include <optional>
 
 using namespace mlir;
 using namespace attn;
@@ -150,17 +151,38 @@ struct DecodeKernel {
     });
   }
 
+  /// Whether a product's operand is the stream's K or V, or what the kernel
+  /// makes of it.
+  bool isOfStream(Value operand, tile::UpPart part) {
+    Value rows = body->getArgument(part == tile::UpPart::Key ? 0 : 1);
+    if (!decompression)
+      return operand == rows;
+    auto made = operand.getDefiningOp<tile::DecompressOp>();
+    if (!made || made.getRows() != rows)
+      return false;
+    auto weight = made.getWeight().getDefiningOp<tile::WeightOp>();
+    return weight && weight.getPart() == part;
+  }
+
   LogicalResult emitOp(Operation &op) {
-    if (isa<arith::ConstantOp, tile::ConstantOp, tile::QueryOp>(op))
+    // K and V are made where they are multiplied: in one place, in turn.
+    if (isa<arith::ConstantOp, tile::ConstantOp, tile::QueryOp, tile::WeightOp,
+            tile::DecompressOp>(op))
       return success();
     if (auto map = dyn_cast<tile::MapOp>(op))
       return emitMapOp(map);
     if (auto dot = dyn_cast<tile::DotOp>(op)) {
-      if (dot.getK() != body->getArgument(0) ||
+      if (!isOfStream(dot.getK(), tile::UpPart::Key) ||
           !dot.getQ().getDefiningOp<tile::QueryOp>())
         return dot.emitOpError("multiplies something else than the query and "
                                "the stream's K");
-      fragments[dot] = emitDot(geometry, layout, shared, stage);
+      if (decompression)
+        decompression->run(tile::UpPart::Key, tile, stage);
+      SmallVector<Columns> keys =
+          decompression ? decompression->keys(stage)
+                        : SmallVector<Columns>{
+                              {layout.key, stage, 0, k.cache.getK() / 16}};
+      fragments[dot] = emitDot(geometry, layout, shared, keys);
       return success();
     }
     if (auto dot = dyn_cast<tile::DotAccOp>(op)) {
@@ -169,12 +191,19 @@ struct DecodeKernel {
         return dot.emitOpError("multiplies weights of ")
                << weights.getElementType()
                << "; mma.sync takes those of the cache's type";
-      if (dot.getV() != body->getArgument(1))
+      if (!isOfStream(dot.getV(), tile::UpPart::Value))
         return dot.emitOpError("multiplies something else than the stream's V");
-      if (weightsPending)
+      const SharedLayout *values = &layout.value;
+      Value at = e.ptr(stage, layout.valueInStage);
+      if (decompression) {
+        decompression->run(tile::UpPart::Value, tile, stage);
+        values = &layout.madeValue;
+        at = decompression->made();
+      } else if (weightsPending) {
         e.barrier();
+      }
       weightsPending = false;
-      fragments[dot] = emitDotAcc(geometry, layout, shared, stage,
+      fragments[dot] = emitDotAcc(geometry, layout, shared, *values, at,
                                   fragments.lookup(dot.getAcc()),
                                   fragments.lookup(dot.getAlpha()));
       return success();
@@ -198,23 +227,39 @@ struct DecodeKernel {
 
   /// The query rows of this CTA, zeros past the last one.
   void loadQuery() {
-    Value base = k.globalField(offsetof(attn_kernel_args, q));
-    Value perToken = k.i64Field(offsetof(attn_kernel_args, q_stride_token));
-    Value perHead = k.i64Field(offsetof(attn_kernel_args, q_stride_head));
-    Value start = e.mul(e.toI64(k.request),
-                        k.i64Field(offsetof(attn_kernel_args, q_stride_batch)));
-    emitCopyRows(e, k.cta(), layout.query, e.ptr(shared, layout.queryOffset),
-                 k.schedule.getRows(), k.cache.getK(), [&](Value local) {
-                   Value row = e.add(k.firstRow, local);
-                   Value valid = e.less(row, k.rows());
-                   row = e.select(valid, row, e.i32(0));
-                   Value token = e.toI64(e.div(row, k.group()));
-                   Value head = e.toI64(emitQueryHead(k, row));
-                   Value offset = e.add(start, e.add(e.mul(token, perToken),
-                                                     e.mul(head, perHead)));
-                   return std::pair(e.ptr(base, e.mul(offset, 2)), valid);
-                 });
+    int64_t width = k.op.getKeyWidth();
+    int64_t rope = decompression ? k.cache.getK() - k.cache.getV() : 0;
+    copyQuery(offsetof(attn_kernel_args, q),
+              offsetof(attn_kernel_args, q_stride_batch), width - rope, 0);
+    constexpr int64_t project = offsetof(attn_gpu_args, project);
+    if (rope)
+      copyQuery(project + offsetof(attn_gpu_project, tail),
+                project + offsetof(attn_gpu_project, tail_stride_batch), rope,
+                width - rope);
     e.commitCopies();
+  }
+
+  /// `columns` of the rows that the pointer at `base` leads to, from
+  /// `firstColumn` on; its strides of batch, token and head follow each other
+  /// from `strides` on.
+  void copyQuery(int64_t base, int64_t strides, int64_t columns,
+                 int64_t firstColumn) {
+    Value from = k.globalField(base);
+    Value start = e.mul(e.toI64(k.request), k.i64Field(strides));
+    Value perToken = k.i64Field(strides + 8);
+    Value perHead = k.i64Field(strides + 16);
+    auto source = [&](Value local) {
+      Value row = e.add(k.firstRow, local);
+      Value valid = e.less(row, k.rows());
+      row = e.select(valid, row, e.i32(0));
+      Value token = e.toI64(e.div(row, k.group()));
+      Value head = e.toI64(emitQueryHead(k, row));
+      Value offset =
+          e.add(start, e.add(e.mul(token, perToken), e.mul(head, perHead)));
+      return std::pair(e.ptr(from, e.mul(offset, 2)), valid);
+    };
+    emitCopyRows(e, k.cta(), layout.query, e.ptr(shared, layout.queryOffset),
+                 k.schedule.getRows(), columns, source, firstColumn);
   }
 
   /// Attention over `count` tiles from `firstTile` on, and its stores.
@@ -224,6 +269,8 @@ struct DecodeKernel {
     CarriedTiles state(stream.getInits(), geometry.outputElements(),
                        geometry.threadRows());
     SmallVector<Value> carried = {tiles.start(firstTile, count, firstToken)};
+    if (decompression)
+      decompression->start();
     llvm::append_range(carried, state.initialValues(e));
     LogicalResult result = success();
     body = &stream.getBody().front();
@@ -233,6 +280,7 @@ struct DecodeKernel {
                  SmallVector<Value> next = {values[0]};
                  state.spread(values.drop_front(),
                               body->getArguments().drop_front(2), fragments);
+                 tile = i;
                  stage = tiles.next(i, next[0]);
                  geometry.tileStart = e.mul(e.add(firstTile, i), k.kvTile());
                  for (Operation &op : body->without_terminator())
@@ -264,6 +312,8 @@ struct DecodeKernel {
     k.head = e.special(Register::BlockY);
     k.firstRow = e.mul(e.special(Register::BlockZ), k.schedule.getRows());
     TileStream tiles(k, layout, shared);
+    if (k.decompresses())
+      decompression.emplace(geometry, layout, shared);
     Value perPart = k.planEntry(e.i32(0)), total = k.planEntry(e.i32(1));
     Value begin = e.mul(part, perPart);
     Value end = e.min(e.add(begin, perPart), total);
@@ -320,8 +370,9 @@ struct DecodeKernel {
   Value shared;
   MmaGeometry geometry;
   Fragments fragments;
+  std::optional<Decompression> decompression;
   Block *body = nullptr; ///< of the stream
-  Value stage, slot;
+  Value tile, stage, slot;
   /// Weights have been stored that not every warp may see yet.
   bool weightsPending = false;
 };
@@ -330,25 +381,27 @@ struct DecodeKernel {
 void attachFacts(LLVM::LLVMFuncOp func, Kernel &k, int64_t sharedBytes) {
   Builder b(func.getContext());
   tile::KernelOp op = k.op;
-  int64_t heads = k.cache.getHeads();
+  UpShape up = k.decodeShape().up;
   SmallVector<NamedAttribute> list;
   auto set = [&](StringRef name, int64_t value) {
     list.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
   };
-  set("combine_blocks", heads * llvm::divideCeil(k.rows(), kCombineRows));
+  set("combine_blocks", k.heads() * llvm::divideCeil(k.rows(), kCombineRows));
   set("combine_threads", kCombineRows * kWarp);
   set("ctas_per_sm", k.schedule.getCtasPerSm());
   set("dtype", dtypeOf(k.element()));
   set("flags", flagsOf(op));
   set("k_dim", k.cache.getK());
-  set("kv_heads", heads);
+  set("kv_heads", k.cache.getHeads());
   set("kv_tile", k.kvTile());
+  set("nope", up.nope);
   set("plan_threads", kPlanThreads);
   set("q_heads", k.queryHeads());
   set("q_len", op.getQLen());
   set("row_blocks", llvm::divideCeil(k.rows(), k.schedule.getRows()));
   set("shared_bytes", sharedBytes);
   set("threads", k.threads());
+  set("v", up.v);
   set("v_dim", k.cache.getV());
   set("window", op.getWindow());
   list.push_back(b.getNamedAttr("scale", op.getScaleAttr()));

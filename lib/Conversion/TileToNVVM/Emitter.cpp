@@ -160,10 +160,15 @@ ValueRange Emitter::choose(Value condition, TypeRange types, Branch yes,
   auto op =
       scf::IfOp::create(b, loc, types, condition, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(op.thenBlock());
-  scf::YieldOp::create(b, loc, yes());
-  b.setInsertionPointToStart(op.elseBlock());
-  scf::YieldOp::create(b, loc, no());
+  auto fill = [&](Block *block, Branch branch) {
+    b.setInsertionPointToStart(block);
+    SmallVector<Value> values = branch();
+    // Without results the blocks come with their terminators.
+    if (!types.empty())
+      scf::YieldOp::create(b, loc, values);
+  };
+  fill(op.thenBlock(), yes);
+  fill(op.elseBlock(), no);
   return op.getResults();
 }
 

@@ -7,12 +7,25 @@
 
 #include "Kernel.h"
 #include "PageTable.h"
+#include "attn/Conversion/KernelFacts.h"
 
 #include <cstddef>
 
 using namespace mlir;
 using namespace attn;
 using namespace attn::nvvm;
+
+DecodeShape Kernel::decodeShape() {
+  DecodeShape shape = {cache.getK(),        cache.getV(), cache.getVInK(),
+                       schedule.getRows(),  warps(),      kvTile(),
+                       schedule.getStages()};
+  if (std::optional<tile::UpAttr> up = op.getUp()) {
+    tile::GPUUpScheduleAttr chunks = *op.getGpuUpSchedule();
+    shape.up = {up->getNope(), up->getV(), isUpTransposed(op),
+                chunks.getDepth(), chunks.getStages()};
+  }
+  return shape;
+}
 
 Value Kernel::planEntry(Value index) {
   Value plan = globalField(offsetof(attn_gpu_args, plan));
@@ -108,5 +121,5 @@ RowAddress attn::nvvm::emitPartialRow(Kernel &k, Value row, Value slot) {
   Value head = e.toI64(emitQueryHead(k, row));
   Value index = e.add(e.mul(e.toI64(slot), k.op.getQLen()), token);
   Value lse = e.add(e.mul(index, k.queryHeads()), head);
-  return {e.mul(lse, k.cache.getV()), lse};
+  return {e.mul(lse, k.op.getValueWidth()), lse};
 }

@@ -42,7 +42,7 @@ struct Kernel {
   // Run-time values.
   Value args;               ///< the attn_gpu_args
   Value thread, warp, lane; ///< in the CTA, in the CTA, in the warp
-  Value head;               ///< KV head
+  Value head;               ///< KV head; query head where it decompresses
   Value request;            ///< index
   Value firstQuery;         ///< position of the first query token
   Value keyEnd;             ///< one past the last token of this piece of work
@@ -52,15 +52,19 @@ struct Kernel {
   int64_t warps() const { return schedule.getWarps(); }
   CTA cta() const { return {threads(), thread}; }
   int64_t kvTile() const { return schedule.getKvTile(); }
-  int64_t group() { return op.getGroup(); }
+  bool decompresses() { return op.getUp().has_value(); }
+  /// Heads that have a K of their own, and query heads of each.
+  int64_t heads() { return decompresses() ? queryHeads() : cache.getHeads(); }
+  int64_t group() { return decompresses() ? 1 : op.getGroup(); }
   int64_t rows() { return op.getRows(); }
-  int64_t queryHeads() { return cache.getHeads() * group(); }
+  int64_t queryHeads() { return cache.getHeads() * op.getGroup(); }
+  /// The head of the cache that `head` reads.
+  Value cacheHead() {
+    return decompresses() ? e.div(head, op.getGroup()) : head;
+  }
   Type element() const { return cache.getElement(); }
 
-  DecodeShape decodeShape() {
-    return {cache.getK(), cache.getV(), cache.getVInK(),     schedule.getRows(),
-            warps(),      kvTile(),     schedule.getStages()};
-  }
+  DecodeShape decodeShape();
 
   /// A field of the arguments, or of their attn_kernel_args.
   Value field(int64_t offset, Type type) {

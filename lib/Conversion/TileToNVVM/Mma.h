@@ -18,12 +18,15 @@ struct Operands {
   Emitter &e;
   Value lane;
 
-  /// A: rows `row` to + 16, columns 16 `step` to + 16. Lanes 0-15 hand the rows
-  /// of the left half, 16-31 those of the right one.
+  /// A: rows `row` to + 16, columns 16 `step` to + 16, counted from chunk
+  /// `first` on if given. Lanes 0-15 hand the rows of the left half, 16-31
+  /// those of the right one.
   SmallVector<Value> a(const SharedLayout &layout, Value base, int64_t row,
-                       int64_t step) {
-    Value at = emitChunk(e, layout, base, e.rem(lane, 16), e.div(lane, 16), row,
-                         2 * step);
+                       int64_t step, Value first = {}) {
+    Value c = e.div(lane, 16);
+    if (first)
+      c = e.add(c, first);
+    Value at = emitChunk(e, layout, base, e.rem(lane, 16), c, row, 2 * step);
     return e.loadMatrices(at, 4, /*transposed=*/false);
   }
 

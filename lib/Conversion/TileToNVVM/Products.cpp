@@ -14,7 +14,7 @@ using namespace attn::nvvm;
 
 Fragment attn::nvvm::emitDot(MmaGeometry &geometry,
                              const DecodeSharedMemory &layout, Value shared,
-                             Value stage) {
+                             ArrayRef<Columns> keys) {
   Kernel &k = geometry.k;
   Emitter &e = k.e;
   Operands operands{e, k.lane};
@@ -22,20 +22,25 @@ Fragment attn::nvvm::emitDot(MmaGeometry &geometry,
   Fragment scores(geometry.rowBlocks() * blocks * 4, e.f32(0));
   Value query = e.ptr(shared, layout.queryOffset);
   Value firstToken = e.mul(k.warp, blocks * 8);
-  for (int64_t step = 0; step < k.cache.getK() / 16; ++step) {
+  int64_t step = 0; // of the query
+  auto multiplyStep = [&](const Columns &columns, int64_t keyStep) {
     SmallVector<SmallVector<Value>> a;
     for (int64_t m = 0; m < geometry.rowBlocks(); ++m)
       a.push_back(operands.a(layout.query, query, m * 16, step));
     for (int64_t n = 0; n < blocks; n += 2) {
       int64_t count = std::min<int64_t>(2, blocks - n);
-      SmallVector<Value> b =
-          operands.bFromRows(layout.key, stage, firstToken, n * 8, count, step);
+      SmallVector<Value> b = operands.bFromRows(
+          columns.layout, columns.base, firstToken, n * 8, count, keyStep);
       for (int64_t m = 0; m < geometry.rowBlocks(); ++m)
         for (int64_t i = 0; i < count; ++i)
           multiply(e, scores, (m * blocks + n + i) * 4, a[m],
                    ArrayRef<Value>(b).slice(2 * i, 2), k.element());
     }
-  }
+    ++step;
+  };
+  for (const Columns &columns : keys)
+    for (int64_t i = 0; i < columns.count; ++i)
+      multiplyStep(columns, columns.first + i);
   return scores;
 }
 
@@ -64,19 +69,18 @@ static Fragment rescale(MmaGeometry &geometry, const Fragment &acc,
 
 Fragment attn::nvvm::emitDotAcc(MmaGeometry &geometry,
                                 const DecodeSharedMemory &layout, Value shared,
-                                Value stage, const Fragment &acc,
-                                const Fragment &alpha) {
+                                const SharedLayout &valueLayout, Value values,
+                                const Fragment &acc, const Fragment &alpha) {
   Kernel &k = geometry.k;
   Emitter &e = k.e;
   Operands operands{e, k.lane};
   int64_t blocks = geometry.outputBlocks();
   Fragment out = rescale(geometry, acc, alpha);
   Value weights = e.ptr(shared, layout.weightsOffset);
-  Value values = e.ptr(stage, layout.valueInStage);
   Value firstChunk = e.mul(k.warp, blocks);
   // Whole groups of the swizzle: the warp's columns begin a matrix of their
   // own.
-  if (blocks % (layout.value.mask + 1) == 0) {
+  if (blocks % (valueLayout.mask + 1) == 0) {
     values = e.ptr(values, e.mul(firstChunk, 16));
     firstChunk = e.i32(0);
   }
@@ -86,7 +90,7 @@ Fragment attn::nvvm::emitDotAcc(MmaGeometry &geometry,
       a.push_back(operands.a(layout.weights, weights, m * 16, step));
     for (int64_t n = 0; n < blocks; n += 2) {
       SmallVector<Value> b =
-          operands.bFromColumns(layout.value, values, step * 16, firstChunk, n);
+          operands.bFromColumns(valueLayout, values, step * 16, firstChunk, n);
       for (int64_t m = 0; m < geometry.rowBlocks(); ++m)
         for (int64_t i = 0; i < 2; ++i)
           multiply(e, out, (m * blocks + n + i) * 4, a[m],

@@ -23,7 +23,9 @@ struct MmaGeometry : Geometry {
   int64_t threadRows() const { return 2 * rowBlocks(); }
   /// Blocks of 8 columns that a warp has.
   int64_t scoreBlocks() const { return k.kvTile() / (8 * k.warps()); }
-  int64_t outputBlocks() const { return k.cache.getV() / (8 * k.warps()); }
+  int64_t outputBlocks() const {
+    return k.op.getValueWidth() / (8 * k.warps());
+  }
   int64_t outputElements() const { return rowBlocks() * outputBlocks() * 4; }
 
   int64_t rowOf(int64_t i, int64_t elements) const override {
@@ -56,14 +58,24 @@ private:
   }
 };
 
-/// Scores of this warp's tokens of the tile in `stage`: query rows times K.
-Fragment emitDot(MmaGeometry &geometry, const DecodeSharedMemory &layout,
-                 Value shared, Value stage);
+/// Columns of a matrix in shared memory, a multiple of 16: `count` steps of 16
+/// from step `first` on.
+struct Columns {
+  const SharedLayout &layout;
+  Value base;
+  int64_t first, count;
+};
 
-/// alpha * acc + weights * V, for this warp's columns of V.
+/// Scores of this warp's tokens of a tile: query rows times K, whose columns
+/// are `keys`, one after the other.
+Fragment emitDot(MmaGeometry &geometry, const DecodeSharedMemory &layout,
+                 Value shared, ArrayRef<Columns> keys);
+
+/// alpha * acc + weights * V, for this warp's columns of V, which lies at
+/// `values`.
 Fragment emitDotAcc(MmaGeometry &geometry, const DecodeSharedMemory &layout,
-                    Value shared, Value stage, const Fragment &acc,
-                    const Fragment &alpha);
+                    Value shared, const SharedLayout &valueLayout, Value values,
+                    const Fragment &acc, const Fragment &alpha);
 
 } // namespace attn::nvvm
 

@@ -30,8 +30,8 @@ Value attn::nvvm::emitSharedMemory(Emitter &e, Operation *kernel) {
 
 void attn::nvvm::emitMoveRows(Emitter &e, CTA cta, const SharedLayout &layout,
                               Value shared, int64_t rows, int64_t columns,
-                              int64_t chunkBytes, RowSource row,
-                              ChunkMove move) {
+                              int64_t chunkBytes, RowSource row, ChunkMove move,
+                              int64_t firstColumn) {
   // The chunks that a swizzle permutes among themselves: 128 bytes of a row for
   // most widths.
   int64_t perRow = layout.mask + 1, chunks = columns / kChunk;
@@ -42,7 +42,8 @@ void attn::nvvm::emitMoveRows(Emitter &e, CTA cta, const SharedLayout &layout,
     auto moveRow = [&] {
       auto [source, valid] = row(r);
       Value from = e.ptr(source, e.mul(chunk, chunkBytes));
-      Value to = emitChunk(e, layout, shared, r, chunk);
+      Value to = emitChunk(e, layout, shared, r, chunk, /*rows=*/0,
+                           firstColumn / kChunk);
       for (int64_t c = 0; c < chunks; c += perRow) {
         auto one = [&, source = from, valid = valid] {
           move(e.ptr(to, c * 16), e.ptr(source, c * chunkBytes), valid);
@@ -62,8 +63,9 @@ void attn::nvvm::emitMoveRows(Emitter &e, CTA cta, const SharedLayout &layout,
 
 void attn::nvvm::emitCopyRows(Emitter &e, CTA cta, const SharedLayout &layout,
                               Value shared, int64_t rows, int64_t columns,
-                              RowSource row) {
+                              RowSource row, int64_t firstColumn) {
   emitMoveRows(
       e, cta, layout, shared, rows, columns, /*chunkBytes=*/16, row,
-      [&](Value to, Value from, Value valid) { e.copyAsync(to, from, valid); });
+      [&](Value to, Value from, Value valid) { e.copyAsync(to, from, valid); },
+      firstColumn);
 }

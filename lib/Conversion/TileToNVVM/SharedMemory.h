@@ -40,14 +40,15 @@ using ChunkMove = llvm::function_ref<void(Value, Value, Value)>;
 
 /// Moves rows of 16-byte chunks from global to shared memory: several threads a
 /// row, as many as read whole segments of a row together. `columns` are the
-/// elements to move of each row, `chunkBytes` what a chunk has in global
-/// memory.
+/// elements to move of each row, to its columns from `firstColumn` on;
+/// `chunkBytes` is what a chunk has in global memory.
 void emitMoveRows(Emitter &e, CTA cta, const SharedLayout &layout, Value shared,
                   int64_t rows, int64_t columns, int64_t chunkBytes,
-                  RowSource row, ChunkMove move);
+                  RowSource row, ChunkMove move, int64_t firstColumn = 0);
 /// The same by asynchronous copies, of 16-bit elements.
 void emitCopyRows(Emitter &e, CTA cta, const SharedLayout &layout, Value shared,
-                  int64_t rows, int64_t columns, RowSource row);
+                  int64_t rows, int64_t columns, RowSource row,
+                  int64_t firstColumn = 0);
 
 } // namespace attn::nvvm
 

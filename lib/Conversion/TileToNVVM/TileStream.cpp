@@ -16,8 +16,9 @@ using namespace attn::nvvm;
 TileStream::TileStream(Kernel &k, const DecodeSharedMemory &layout,
                        Value shared)
     : k(k), e(k.e), layout(layout), shared(shared), pages(k.e, k.args) {
+  Value cacheHead = k.cacheHead();
   auto part = [&](int64_t base, int64_t block, int64_t token, int64_t head) {
-    Value start = e.mul(e.mul(e.toI64(k.head), k.i64Field(head)), 2);
+    Value start = e.mul(e.mul(e.toI64(cacheHead), k.i64Field(head)), 2);
     return Part{e.ptr(k.globalField(base), start), k.i64Field(block),
                 k.i64Field(token)};
   };
@@ -98,7 +99,6 @@ void TileStream::issue(Value tile) {
       copy(value, layout.value, e.ptr(stage, layout.valueInStage),
            k.cache.getV(), true);
   });
-  e.commitCopies();
 }
 
 Value TileStream::start(Value first, Value tiles, Value firstSeen) {
@@ -114,6 +114,7 @@ Value TileStream::start(Value first, Value tiles, Value firstSeen) {
     publish(e.i32(tile), blocks[tile]);
     e.barrier();
     issue(e.i32(tile));
+    e.commitCopies();
   }
   publish(e.i32(ahead), blocks[ahead]);
   return blocks[ahead + 1];
@@ -121,11 +122,14 @@ Value TileStream::start(Value first, Value tiles, Value firstSeen) {
 
 Value TileStream::next(Value i, Value &carried) {
   int64_t stages = k.schedule.getStages();
-  e.waitCopies(stages - 2);
+  if (!k.decompresses())
+    e.waitCopies(stages - 2);
   // Everybody's copies of this tile have landed, the stage of the tile before
   // has been read, and the next addresses are published.
   e.barrier();
   issue(e.add(i, stages - 1));
+  if (!k.decompresses())
+    e.commitCopies();
   publish(e.add(i, stages), carried);
   carried = fetch(e.add(i, stages + 1));
   return stageOf(i);

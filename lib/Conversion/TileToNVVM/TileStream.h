@@ -32,7 +32,9 @@ public:
   /// Returns what `next` carries.
   Value start(Value firstTile, Value count, Value firstToken);
   /// Waits for tile `i` of the piece, whose stage is returned as an address of
-  /// shared memory, and sends for a later one. Starts with a barrier.
+  /// shared memory, and sends for a later one. Starts with a barrier. In a
+  /// kernel that decompresses, the copies are committed and waited for with
+  /// those of the matrices (Decompress.h).
   Value next(Value i, Value &carried);
 
 private:

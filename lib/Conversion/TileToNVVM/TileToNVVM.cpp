@@ -19,15 +19,37 @@ using namespace attn;
 
 namespace {
 
+/// What decompression cannot do.
+LogicalResult checkUp(tile::KernelOp op) {
+  tile::UpAttr up = *op.getUp();
+  if (up.getNope() % 16 || up.getV() % 16)
+    return op.emitOpError("decompresses to keys of ")
+           << up.getNope() << " and values of " << up.getV()
+           << " columns, which must be multiples of 16";
+  tile::GPUUpScheduleAttr schedule = *op.getGpuUpSchedule();
+  int64_t rank = op.getCache().getV(), depth = schedule.getDepth();
+  if (rank % depth)
+    return op.emitOpError("decompresses a rank of ")
+           << rank << " in chunks of " << depth << ", which do not divide it";
+  // What is ahead of a chunk of one matrix is of that one or of the other, and
+  // a tile that leaves with a chunk comes before its turn.
+  if (schedule.getStages() > rank / depth + 1)
+    return op.emitOpError("has ")
+           << schedule.getStages() << " chunks at once, more than the "
+           << rank / depth << " of a matrix and one";
+  return success();
+}
+
 /// What the form mma_sync cannot do.
 LogicalResult check(tile::KernelOp op) {
   tile::GPUScheduleAttr schedule = op.getGpuScheduleAttr();
   if (!schedule)
     return op.emitOpError("has no gpu_schedule; run attn-select-gpu-schedule "
                           "before convert-attn-to-tile");
-  if (op.getUp())
-    return op.emitOpError(
-        "decompresses latent rows, which the NVVM target does not");
+  if (op.getUp() && !op.getGpuUpSchedule())
+    return op.emitOpError("decompresses, but has no gpu_up_schedule; run "
+                          "attn-select-gpu-schedule before "
+                          "convert-attn-to-tile");
   tile::CacheAttr cache = op.getCache();
   if (cache.getElement().isF32())
     return op.emitOpError("has a cache of f32; mma.sync multiplies bf16 and "
@@ -38,11 +60,11 @@ LogicalResult check(tile::KernelOp op) {
   if (cache.getK() % 16 || cache.getV() % 16)
     return op.emitOpError("widths of K and V must be multiples of 16, got ")
            << cache.getK() << " and " << cache.getV();
-  if (cache.getV() % (16 * schedule.getWarps()))
+  if (op.getValueWidth() % (16 * schedule.getWarps()))
     return op.emitOpError("has ")
            << schedule.getWarps() << " warps, which do not share V's "
-           << cache.getV() << " columns in groups of 16";
-  return success();
+           << op.getValueWidth() << " columns in groups of 16";
+  return op.getUp() ? checkUp(op) : success();
 }
 
 struct ConvertTileToNVVMPass

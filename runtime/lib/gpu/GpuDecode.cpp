@@ -32,12 +32,13 @@ attn_status gpu::layOut(const attn_gpu_kernel_desc &kernel, int64_t sms,
   uint64_t slots = uint64_t(
       attn_gpu_slots(p.max_batch, layout.parts, maxTiles, layout.splitTiles));
   uint64_t rows = uint64_t(kernel.q_len) * uint64_t(kernel.q_heads);
+  uint64_t width =
+      uint64_t(kernel.flags & ATTN_KERNEL_DECOMPRESS ? kernel.v : kernel.v_dim);
   WorkspaceDivider divider;
   layout.plan =
       divider.add({uint64_t(attn_gpu_plan_elements(p.max_batch, layout.parts)),
                    sizeof(int32_t)});
-  layout.partialOut =
-      divider.add({slots, rows, uint64_t(kernel.v_dim), sizeof(float)});
+  layout.partialOut = divider.add({slots, rows, width, sizeof(float)});
   layout.partialLse = divider.add({slots, rows, sizeof(float)});
   return divider.finish(layout.total);
 }
@@ -46,7 +47,12 @@ attn_status gpu::select(const attn_library &lib, const attn_decode_params &p,
                         Selection &selection) {
   const attn_kernel_desc *view;
   ATTN_TRY(selectKernel(*lib.table, p, getHostLevel(&lib), view));
-  int64_t index = view - lib.table->kernels;
+  return select(lib, *view, p, selection);
+}
+
+attn_status gpu::select(const attn_library &lib, const attn_kernel_desc &view,
+                        const attn_decode_params &p, Selection &selection) {
+  int64_t index = &view - lib.table->kernels;
   selection.desc = &lib.gpu->descs[index];
   selection.functions = &lib.gpu->functions[index];
   if (!selection.functions->decode)
@@ -92,8 +98,7 @@ static attn_status checkAlignment(const attn_decode_params &p) {
                          {p.q_heads, p.out_stride_head}});
 }
 
-static attn_gpu_args makeArgs(const attn_decode_params &p,
-                              const gpu::Layout &layout) {
+attn_gpu_args gpu::makeArgs(const attn_decode_params &p, const Layout &layout) {
   char *workspace = static_cast<char *>(p.workspace);
   attn_gpu_args args = {};
   args.tensors = getKernelArgs(p, workspace + layout.partialOut,
@@ -127,29 +132,41 @@ bool gpu::waitsByItself(int32_t arch) {
 attn_status gpu::launchPlan(const attn_gpu_launcher &launcher,
                             const Selection &selection,
                             const attn_decode_params &p) {
-  attn_gpu_args args = makeArgs(p, selection.layout);
+  return launchPlan(launcher, selection, makeArgs(p, selection.layout),
+                    p.stream);
+}
+
+attn_status gpu::launchPlan(const attn_gpu_launcher &launcher,
+                            const Selection &selection,
+                            const attn_gpu_args &args, void *stream) {
   attn_gpu_launch shape = {
       {1, 1, 1}, uint32_t(selection.desc->plan_threads), 0, 0};
   return launcher.launch(launcher.context, selection.functions->plan, &shape,
-                         p.stream, &args);
+                         stream, &args);
 }
 
 attn_status gpu::launchDecode(const attn_gpu_launcher &launcher,
                               const Selection &selection,
                               const attn_decode_params &p) {
+  return launchDecode(launcher, selection, makeArgs(p, selection.layout),
+                      p.stream);
+}
+
+attn_status gpu::launchDecode(const attn_gpu_launcher &launcher,
+                              const Selection &selection,
+                              const attn_gpu_args &args, void *stream) {
   const attn_gpu_kernel_desc &kernel = *selection.desc;
   const attn_gpu_functions &functions = *selection.functions;
-  attn_gpu_args args = makeArgs(p, selection.layout);
   bool dependent = waitsByItself(kernel.arch);
   auto run = [&](void *function, attn_gpu_launch shape) {
-    return launcher.launch(launcher.context, function, &shape, p.stream, &args);
+    return launcher.launch(launcher.context, function, &shape, stream, &args);
   };
-  ATTN_TRY(
-      run(functions.decode, {{uint32_t(args.parts), uint32_t(kernel.kv_heads),
-                              uint32_t(kernel.row_blocks)},
-                             uint32_t(kernel.threads),
-                             uint32_t(kernel.shared_bytes),
-                             dependent}));
+  ATTN_TRY(run(functions.decode,
+               {{uint32_t(args.parts), uint32_t(attn_gpu_heads(&kernel)),
+                 uint32_t(kernel.row_blocks)},
+                uint32_t(kernel.threads),
+                uint32_t(kernel.shared_bytes),
+                dependent}));
   return run(functions.combine,
              {{uint32_t(args.max_batch), uint32_t(kernel.combine_blocks), 1},
               uint32_t(kernel.combine_threads),

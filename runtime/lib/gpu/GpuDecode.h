@@ -31,6 +31,9 @@ struct Selection {
 /// Takes params that readFacts has checked.
 attn_status select(const attn_library &lib, const attn_decode_params &params,
                    Selection &selection);
+/// Takes `view` of the library's table, a kernel that fits.
+attn_status select(const attn_library &lib, const attn_kernel_desc &view,
+                   const attn_decode_params &params, Selection &selection);
 /// Checks what the host can see of a call of at least one request.
 attn_status check(const Selection &selection, const attn_decode_params &params);
 
@@ -46,6 +49,16 @@ attn_status launchPlan(const attn_gpu_launcher &launcher,
 attn_status launchDecode(const attn_gpu_launcher &launcher,
                          const Selection &selection,
                          const attn_decode_params &params);
+
+/// What the two pass their kernels.
+attn_gpu_args makeArgs(const attn_decode_params &params, const Layout &layout);
+/// The same launches with other arguments.
+attn_status launchPlan(const attn_gpu_launcher &launcher,
+                       const Selection &selection, const attn_gpu_args &args,
+                       void *stream);
+attn_status launchDecode(const attn_gpu_launcher &launcher,
+                         const Selection &selection, const attn_gpu_args &args,
+                         void *stream);
 
 /// Rows that begin where the kernels' 16-byte accesses need them.
 attn_status checkRows(const char *name, const void *pointer, int32_t dtype,

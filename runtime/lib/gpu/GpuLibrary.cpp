@@ -39,12 +39,17 @@ static const char *findDefect(const attn_gpu_kernel_desc &desc) {
     return "dtype";
   if (desc.layout != ATTN_LAYOUT_ROW)
     return "layout";
-  if (!isIn(desc.kv_heads, kMaxGrid) || desc.q_heads < 1 ||
-      desc.q_heads % desc.kv_heads)
+  if (!isIn(attn_gpu_heads(&desc), kMaxGrid) || desc.kv_heads < 1 ||
+      desc.q_heads < 1 || desc.q_heads % desc.kv_heads)
     return "head count";
   if (desc.k_dim < 1 || desc.v_dim < 1 ||
       ((desc.flags & ATTN_KERNEL_V_IN_K) && desc.v_dim > desc.k_dim))
     return "row width";
+  bool decompresses = desc.flags & ATTN_KERNEL_DECOMPRESS;
+  if (decompresses
+          ? desc.nope < 1 || desc.v < 1 || !(desc.flags & ATTN_KERNEL_V_IN_K)
+          : desc.nope || desc.v)
+    return "decompression";
   if (desc.q_len < 1 || desc.kv_tile < 1)
     return "tile";
   if (desc.window < 0)
@@ -118,6 +123,8 @@ static attn_kernel_desc makeView(const attn_gpu_kernel_desc &desc) {
   view.window = desc.window;
   view.scale = desc.scale;
   view.softcap = desc.softcap;
+  view.nope = desc.nope;
+  view.v = desc.v;
   return view;
 }
 

@@ -16,8 +16,10 @@ using namespace attn::runtime;
 namespace {
 
 /// The kernels of a call and how its workspace is divided: the attention's own,
-/// queries in the latent space, and what the attention makes of them.
+/// and, of the absorbed form, queries in the latent space and what the
+/// attention makes of them.
 struct MlaSelection {
+  int32_t form; ///< attn_mla_form
   gpu::Selection attention;
   gpu::Projection query, output;
   uint64_t queries, outputs, total; ///< byte offsets
@@ -25,12 +27,10 @@ struct MlaSelection {
 
 } // namespace
 
-static attn_status select(const attn_library &lib, const attn_mla_params &p,
-                          attn_decode_params d, MlaSelection &s) {
-  if (p.form != ATTN_MLA_FORM_AUTO && p.form != ATTN_MLA_FORM_ABSORBED)
-    return fail(ATTN_ERROR_UNSUPPORTED,
-                "form %s asked; on a GPU attn_mla_decode has absorbed alone",
-                formName(p.form));
+static attn_status selectAbsorbed(const attn_library &lib,
+                                  const attn_mla_params &p,
+                                  attn_decode_params d, MlaSelection &s) {
+  s.form = ATTN_MLA_FORM_ABSORBED;
   // What the output's projection reads.
   d.flags |= ATTN_FLAG_OUT_F32;
   ATTN_TRY(gpu::select(lib, d, s.attention));
@@ -49,23 +49,54 @@ static attn_status select(const attn_library &lib, const attn_mla_params &p,
   return divider.finish(s.total);
 }
 
-static attn_status checkAlignment(const attn_mla_params &p,
-                                  const attn_decode_params &d) {
-  ATTN_TRY(gpu::checkRows("q_nope", p.q_nope, d.dtype,
-                          {{d.batch, p.q_nope_stride_batch},
-                           {d.q_len, p.q_nope_stride_token},
-                           {d.q_heads, p.q_nope_stride_head}}));
+static attn_status selectFused(const attn_library &lib,
+                               const attn_mla_params &p,
+                               const attn_decode_params &d, MlaSelection &s) {
+  s.form = ATTN_MLA_FORM_FUSED;
+  ATTN_TRY(gpu::selectDecompressing(lib, p, d, s.attention));
+  s.total = s.attention.layout.total;
+  return ATTN_OK;
+}
+
+/// Chooses the form, and its kernels.
+static attn_status select(const attn_library &lib, const attn_mla_params &p,
+                          const attn_decode_params &d, MlaSelection &s) {
+  switch (p.form) {
+  case ATTN_MLA_FORM_AUTO:
+    if (selectAbsorbed(lib, p, d, s) == ATTN_OK ||
+        selectFused(lib, p, d, s) == ATTN_OK)
+      return ATTN_OK;
+    // Once more, for what the absorbed form lacks.
+    [[fallthrough]];
+  case ATTN_MLA_FORM_ABSORBED:
+    return selectAbsorbed(lib, p, d, s);
+  case ATTN_MLA_FORM_FUSED:
+    return selectFused(lib, p, d, s);
+  default:
+    return fail(ATTN_ERROR_UNSUPPORTED,
+                "form %s asked; on a GPU attn_mla_decode has absorbed and "
+                "fused alone",
+                formName(p.form));
+  }
+}
+
+attn_status gpu::checkAlignment(const attn_mla_params &p,
+                                const attn_decode_params &d) {
+  ATTN_TRY(checkRows("q_nope", p.q_nope, d.dtype,
+                     {{d.batch, p.q_nope_stride_batch},
+                      {d.q_len, p.q_nope_stride_token},
+                      {d.q_heads, p.q_nope_stride_head}}));
   if (d.k_dim > d.v_dim)
-    ATTN_TRY(gpu::checkRows("q_rope", p.q_rope, d.dtype,
-                            {{d.batch, p.q_rope_stride_batch},
-                             {d.q_len, p.q_rope_stride_token},
-                             {d.q_heads, p.q_rope_stride_head}}));
-  ATTN_TRY(gpu::checkRows("w_uk", p.w_uk, d.dtype, {}));
-  ATTN_TRY(gpu::checkRows("w_uv", p.w_uv, d.dtype, {}));
-  return gpu::checkRows("out", p.out, d.dtype,
-                        {{d.batch, p.out_stride_batch},
-                         {d.q_len, p.out_stride_token},
-                         {d.q_heads, p.out_stride_head}});
+    ATTN_TRY(checkRows("q_rope", p.q_rope, d.dtype,
+                       {{d.batch, p.q_rope_stride_batch},
+                        {d.q_len, p.q_rope_stride_token},
+                        {d.q_heads, p.q_rope_stride_head}}));
+  ATTN_TRY(checkRows("w_uk", p.w_uk, d.dtype, {}));
+  ATTN_TRY(checkRows("w_uv", p.w_uv, d.dtype, {}));
+  return checkRows("out", p.out, d.dtype,
+                   {{d.batch, p.out_stride_batch},
+                    {d.q_len, p.out_stride_token},
+                    {d.q_heads, p.out_stride_head}});
 }
 
 /// The attention between the projections, over their rows in the workspace.
@@ -91,7 +122,7 @@ attn_status gpu::getWorkspaceSize(const attn_library &lib,
   return ATTN_OK;
 }
 
-/// Five launches. The plan comes first, as it is the one that waits for all
+/// The absorbed form is five launches. The plan comes first, as it is the one that waits for all
 /// that came before the call. Each of the others waits for the one before it
 /// before it ends, so that whoever waits for it has waited for all of them.
 attn_status gpu::mlaDecode(const attn_library &lib, const attn_mla_params &p,
@@ -102,8 +133,10 @@ attn_status gpu::mlaDecode(const attn_library &lib, const attn_mla_params &p,
   if (decode.batch == 0)
     return ATTN_OK;
   ATTN_TRY(checkTensors(p, decode));
-  ATTN_TRY(::checkAlignment(p, decode));
+  ATTN_TRY(checkAlignment(p, decode));
   ATTN_TRY(checkWorkspace(p.workspace, p.workspace_bytes, s.total));
+  if (s.form == ATTN_MLA_FORM_FUSED)
+    return decompressAndAttend(lib, s.attention, p, decode);
   attn_decode_params d = makeAttention(p, decode, s);
   ATTN_TRY(check(s.attention, d));
 

@@ -9,7 +9,7 @@
 #define ATTN_RUNTIME_LIB_GPU_GPUPROJECT_H
 
 #include "../Mla.h"
-#include "GpuLibrary.h"
+#include "GpuDecode.h"
 
 namespace attn::runtime::gpu {
 
@@ -32,12 +32,27 @@ attn_status launch(const attn_gpu_launcher &launcher,
 /// Params that are checked as for the CPU.
 attn_status project(const attn_project_params &params);
 
+/// Checks where the rows of a call's own tensors begin.
+attn_status checkAlignment(const attn_mla_params &params,
+                           const attn_decode_params &decode);
+
 /// Both take params whose facts are checked, `decode` being the attention's.
 attn_status getWorkspaceSize(const attn_library &lib,
                              const attn_mla_params &params,
                              const attn_decode_params &decode, uint64_t &bytes);
 attn_status mlaDecode(const attn_library &lib, const attn_mla_params &params,
                       const attn_decode_params &decode);
+/// The kernel that decompresses for this call.
+attn_status selectDecompressing(const attn_library &lib,
+                                const attn_mla_params &params,
+                                const attn_decode_params &decode,
+                                Selection &selection);
+/// Runs it, in three launches: plan, decode, combine. The call's tensors and
+/// workspace have been checked.
+attn_status decompressAndAttend(const attn_library &lib,
+                                const Selection &attention,
+                                const attn_mla_params &params,
+                                const attn_decode_params &decode);
 
 } // namespace attn::runtime::gpu
 

@@ -119,7 +119,7 @@ func.func @mixed_project(%x: tensor<?x1x4x64xf16>, %w: tensor<4x64x128xbf16>) ->
 !cache = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
 
 func.func @fused_without_schedule(%q: tensor<?x1x16x192xbf16>, %rows: !cache, %w_t: tensor<16x128x512xbf16>, %w_uv: tensor<16x512x64xbf16>) -> tensor<?x1x16x64xbf16> {
-  // expected-error @+1 {{has no tile.projection_schedule; run attn-select-cpu-schedule first}}
+  // expected-error @+1 {{has no tile.projection_schedule; run attn-select-cpu-schedule or attn-select-gpu-schedule first}}
   %o = attn.attend %q, %rows up(%w_t, %w_uv) {form = #attn.form<fused_decompress>, heads = #attn.heads<q = 16, kv = 1>,
       latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 64>, scale = 0.0721687824 : f32, up_transposed}
      : (tensor<?x1x16x192xbf16>, !cache, tensor<16x128x512xbf16>, tensor<16x512x64xbf16>) -> tensor<?x1x16x64xbf16>

@@ -15,9 +15,9 @@
 // CHECK:       nvvm.barrier0
 
 // CHECK-LABEL: llvm.func @f16(
-// CHECK-SAME:  attn.gpu_kernel = {combine_blocks = 2 : i64, combine_threads = 128 : i64, ctas_per_sm = 2 : i64, dtype = 1 : i64, flags = 0 : i64, k_dim = 64 : i64, kv_heads = 2 : i64, kv_tile = 64 : i64, plan_threads = 32 : i64, q_heads = 8 : i64, q_len = 1 : i64, row_blocks = 1 : i64,
+// CHECK-SAME:  attn.gpu_kernel = {combine_blocks = 2 : i64, combine_threads = 128 : i64, ctas_per_sm = 2 : i64, dtype = 1 : i64, flags = 0 : i64, k_dim = 64 : i64, kv_heads = 2 : i64, kv_tile = 64 : i64, nope = 0 : i64, plan_threads = 32 : i64, q_heads = 8 : i64, q_len = 1 : i64, row_blocks = 1 : i64,
 // CHECK-SAME:  shared_bytes = {{[1-9][0-9]*}} : i64
-// CHECK-SAME:  threads = 128 : i64, v_dim = 64 : i64, window = 0 : i64}
+// CHECK-SAME:  threads = 128 : i64, v = 0 : i64, v_dim = 64 : i64, window = 0 : i64}
 // CHECK-SAME:  nvvm.minctasm = 2 : i32, nvvm.reqntid = array<i32: 128>
 
 // A piece of work after the other; within one, the query, the first tiles but

@@ -171,8 +171,58 @@ tile.projection @projection_k {heads = 4 : i64, k = 72 : i64, n = 64 : i64, elem
 
 // -----
 
-// expected-error @+1 {{decompresses latent rows, which the NVVM target does not}}
+// expected-error @+1 {{decompresses, but has no gpu_up_schedule; run attn-select-gpu-schedule before convert-attn-to-tile}}
 tile.kernel @decompresses attributes {group = 2 : i64, q_len = 1 : i64, up = #tile.up<nope = 32, v = 32>,
-    cache = #tile.cache<heads = 1, k = 64, v = 32, element = bf16, layout = row, v_in_k = true>,
-    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 3, ctas_per_sm = 2>} {
+    cache = #tile.cache<heads = 1, k = 80, v = 64, element = bf16, layout = row, v_in_k = true>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 2, rows = 16, kv_tile = 64, stages = 2, ctas_per_sm = 1>} {
+}
+
+// -----
+
+// expected-error @+1 {{decompresses to keys of 24 and values of 32 columns, which must be multiples of 16}}
+tile.kernel @decompresses_width attributes {group = 2 : i64, q_len = 1 : i64, up = #tile.up<nope = 24, v = 32>,
+    cache = #tile.cache<heads = 1, k = 80, v = 64, element = bf16, layout = row, v_in_k = true>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 2, rows = 16, kv_tile = 64, stages = 2, ctas_per_sm = 1>, gpu_up_schedule = #tile.gpu_up_schedule<depth = 32, stages = 2>} {
+}
+
+// -----
+
+// expected-error @+1 {{has 4 warps, which do not share V's 32 columns in groups of 16}}
+tile.kernel @decompresses_warps attributes {group = 2 : i64, q_len = 1 : i64, up = #tile.up<nope = 32, v = 32>,
+    cache = #tile.cache<heads = 1, k = 80, v = 64, element = bf16, layout = row, v_in_k = true>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 4, rows = 16, kv_tile = 64, stages = 2, ctas_per_sm = 1>, gpu_up_schedule = #tile.gpu_up_schedule<depth = 32, stages = 2>} {
+}
+
+// -----
+
+// expected-error @+1 {{decompresses a rank of 48 in chunks of 32, which do not divide it}}
+tile.kernel @decompresses_depth attributes {group = 2 : i64, q_len = 1 : i64, up = #tile.up<nope = 32, v = 32>,
+    cache = #tile.cache<heads = 1, k = 64, v = 48, element = bf16, layout = row, v_in_k = true>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 2, rows = 16, kv_tile = 64, stages = 2, ctas_per_sm = 1>, gpu_up_schedule = #tile.gpu_up_schedule<depth = 32, stages = 2>} {
+}
+
+// -----
+
+// expected-error @+1 {{has 4 chunks at once, more than the 2 of a matrix and one}}
+tile.kernel @decompresses_stages attributes {group = 2 : i64, q_len = 1 : i64, up = #tile.up<nope = 32, v = 32>,
+    cache = #tile.cache<heads = 1, k = 80, v = 64, element = bf16, layout = row, v_in_k = true>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 2, rows = 16, kv_tile = 64, stages = 2, ctas_per_sm = 1>, gpu_up_schedule = #tile.gpu_up_schedule<depth = 32, stages = 4>} {
+}
+
+// -----
+
+// What a kernel that decompresses multiplies is made of the stream's rows.
+
+tile.kernel @rows_as_they_are attributes {group = 2 : i64, q_len = 1 : i64, up = #tile.up<nope = 32, v = 32>,
+    cache = #tile.cache<heads = 1, k = 32, v = 32, element = bf16, layout = row, v_in_k = true>,
+    gpu_schedule = #tile.gpu_schedule<form = mma_sync, warps = 2, rows = 16, kv_tile = 64, stages = 2, ctas_per_sm = 1>,
+    gpu_up_schedule = #tile.gpu_up_schedule<depth = 16, stages = 2>} {
+  %q = tile.query : !tile.tile<1x32xbf16>
+  %m0 = tile.constant 0.0 : !tile.tile<1x64xf32>
+  %r = tile.stream (%k, %v) : (!tile.tile<64x32xbf16>, !tile.tile<64x32xbf16>)
+      iter(%m = %m0) : (!tile.tile<1x64xf32>) {
+    // expected-error @+1 {{multiplies something else than the query and the stream's K}}
+    %s = tile.dot %q, %k : (!tile.tile<1x32xbf16>, !tile.tile<64x32xbf16>) -> !tile.tile<1x64xf32>
+    tile.yield %s : !tile.tile<1x64xf32>
+  }
 }

@@ -142,12 +142,44 @@ func.func @materialized(%q: tensor<?x64x16x192xbf16>, %c: !rows, %uk: tensor<16x
 
 // -----
 
-!rows = !attn.kv_cache<heads = 1, parts = [latent : 64, rope : 16], bf16, page = 64>
-func.func @fused(%q: tensor<?x1x4x48xbf16>, %c: !rows, %uk: tensor<4x64x32xbf16>, %uv: tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16> {
-  // expected-error @+1 {{brings its up-projections, which GPU kernels multiply by in the forms absorbed and materialized alone}}
+// Decompression in the kernel: the matrices pass by once a tile, from L2, so
+// that many rows and large tiles pay; what is left of the shared memory is the
+// ring of chunks.
+
+// CHECK-LABEL: func @fused
+// SM90: tile.gpu_up_schedule = #tile.gpu_up_schedule<depth = 32, stages = 3>
+// SM90-SAME: tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 8, rows = 64, kv_tile = 64, stages = 2, ctas_per_sm = 1>
+// SM86: tile.gpu_up_schedule = #tile.gpu_up_schedule<depth = 64, stages = 2>
+// SM86-SAME: tile.schedule = #tile.gpu_schedule<form = mma_sync, warps = 2, rows = 32, kv_tile = 16, stages = 2, ctas_per_sm = 1>
+!v3 = !attn.kv_cache<heads = 1, parts = [latent : 512, rope : 64], bf16, page = 64>
+func.func @fused(%q: tensor<?x128x128x192xbf16>, %c: !v3, %uk: tensor<128x128x512xbf16>, %uv: tensor<128x512x128xbf16>) -> tensor<?x128x128x128xbf16> {
+  %o = attn.attend %q, %c up(%uk, %uv) {form = #attn.form<fused_decompress>, up_transposed,
+         heads = #attn.heads<q = 128, kv = 1>, latent = #attn.latent<rank = 512, rope = 64, nope = 128, v = 128>,
+         scale = 0.07 : f32}
+     : (tensor<?x128x128x192xbf16>, !v3, tensor<128x128x512xbf16>, tensor<128x512x128xbf16>) -> tensor<?x128x128x128xbf16>
+  return %o : tensor<?x128x128x128xbf16>
+}
+
+// -----
+
+!odd_rope = !attn.kv_cache<heads = 1, parts = [latent : 64, rope : 8], bf16, page = 64>
+func.func @fused_odd(%q: tensor<?x1x4x40xbf16>, %c: !odd_rope, %uk: tensor<4x64x32xbf16>, %uv: tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16> {
+  // expected-error @+1 {{decompresses rows of 64 + 8 to 32 and 32 columns; GPU kernels take multiples of 16}}
   %o = attn.attend %q, %c up(%uk, %uv) {form = #attn.form<fused_decompress>,
-         heads = #attn.heads<q = 4, kv = 1>, latent = #attn.latent<rank = 64, rope = 16, nope = 32, v = 32>,
+         heads = #attn.heads<q = 4, kv = 1>, latent = #attn.latent<rank = 64, rope = 8, nope = 32, v = 32>,
          scale = 0.125 : f32}
-     : (tensor<?x1x4x48xbf16>, !rows, tensor<4x64x32xbf16>, tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16>
+     : (tensor<?x1x4x40xbf16>, !odd_rope, tensor<4x64x32xbf16>, tensor<4x64x32xbf16>) -> tensor<?x1x4x32xbf16>
   return %o : tensor<?x1x4x32xbf16>
+}
+
+// -----
+
+!long = !attn.kv_cache<heads = 1, parts = [latent : 4096, rope : 64], bf16, page = 64>
+func.func @fused_long(%q: tensor<?x1x4x128xbf16>, %c: !long, %uk: tensor<4x4096x64xbf16>, %uv: tensor<4x4096x64xbf16>) -> tensor<?x1x4x64xbf16> {
+  // expected-error @+1 {{decompresses in its kernel, which does not fit the shared memory of}}
+  %o = attn.attend %q, %c up(%uk, %uv) {form = #attn.form<fused_decompress>,
+         heads = #attn.heads<q = 4, kv = 1>, latent = #attn.latent<rank = 4096, rope = 64, nope = 64, v = 64>,
+         scale = 0.125 : f32}
+     : (tensor<?x1x4x128xbf16>, !long, tensor<4x4096x64xbf16>, tensor<4x4096x64xbf16>) -> tensor<?x1x4x64xbf16>
+  return %o : tensor<?x1x4x64xbf16>
 }

@@ -121,6 +121,20 @@ func.func private @g5() attributes {a = #tile.gpu_schedule<form = mma_sync, warp
 // -----
 
 //===----------------------------------------------------------------------===//
+// #tile.gpu_up_schedule
+//===----------------------------------------------------------------------===//
+
+// expected-error @+1 {{depth must be 16, 32 or 64, got 24}}
+func.func private @h1() attributes {a = #tile.gpu_up_schedule<depth = 24, stages = 2>}
+
+// -----
+
+// expected-error @+1 {{stages must be 2 to 8, got 1}}
+func.func private @h2() attributes {a = #tile.gpu_up_schedule<depth = 32, stages = 1>}
+
+// -----
+
+//===----------------------------------------------------------------------===//
 // !tile.tile
 //===----------------------------------------------------------------------===//
 

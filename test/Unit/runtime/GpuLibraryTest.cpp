@@ -164,6 +164,12 @@ TEST_F(Gpu, BadTablesAreRefused) {
       {"residency", [](auto &d) { d.ctas_per_sm = 0; }},
       {"tile", [](auto &d) { d.kv_tile = 0; }},
       {"shared", [](auto &d) { d.shared_bytes = -1; }},
+      {"nope, but no decompression", [](auto &d) { d.nope = 128; }},
+      {"decompression to nothing",
+       [](auto &d) {
+         d.flags |= ATTN_KERNEL_DECOMPRESS | ATTN_KERNEL_V_IN_K;
+         d.nope = 128;
+       }},
   };
   for (const auto &each : cases) {
     attn_gpu_kernel_desc desc = gpuKernel();

@@ -29,6 +29,18 @@ attn_gpu_kernel_desc latentKernel() {
   return desc;
 }
 
+attn_gpu_kernel_desc fusedKernel() {
+  attn_gpu_kernel_desc desc = latentKernel();
+  desc.name = desc.decode = "fused";
+  desc.plan = "fused_plan";
+  desc.combine = "fused_combine";
+  desc.flags = ATTN_KERNEL_CAUSAL | ATTN_KERNEL_V_IN_K |
+               ATTN_KERNEL_DECOMPRESS | ATTN_KERNEL_UP_TRANSPOSED;
+  desc.nope = kNope;
+  desc.v = kV;
+  return desc;
+}
+
 struct GpuMla : Gpu {
   GpuMla() {
     projections = {gpuProjection("query", kNope, kRank, ATTN_BF16),
@@ -205,16 +217,124 @@ TEST_F(GpuMla, TakesNoTransposedProjection) {
   EXPECT_TRUE(recorder.launches.empty());
 }
 
-TEST_F(GpuMla, HasTheAbsorbedFormAlone) {
+TEST_F(GpuMla, RefusesFormsThatTheLibraryLacks) {
   ASSERT_EQ(open({latentKernel()}), ATTN_OK);
-  for (int32_t form : {ATTN_MLA_FORM_FUSED, ATTN_MLA_FORM_MATERIALIZED}) {
-    p.form = form;
-    EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
-  }
-  EXPECT_STREQ(attn_error_message(), "form materialized asked; on a GPU "
-                                     "attn_mla_decode has absorbed alone");
+  p.form = ATTN_MLA_FORM_FUSED;
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_STREQ(attn_error_message(),
+               "form fused asked; the library has no kernel for this GPU that "
+               "decompresses such rows");
+  p.form = ATTN_MLA_FORM_MATERIALIZED;
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_STREQ(attn_error_message(),
+               "form materialized asked; on a GPU attn_mla_decode has absorbed "
+               "and fused alone");
   p.form = ATTN_MLA_FORM_ABSORBED;
   EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+}
+
+// One kernel in the place of three: its grid is of query heads, its partial
+// states are as wide as values, and its query's rotary part lies where it lies.
+TEST_F(GpuMla, DecompressesInThreeLaunches) {
+  ASSERT_EQ(open({fusedKernel()}), ATTN_OK) << attn_error_message();
+  p.q_rope_stride_head = kRope;
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(recorder.launches.size(), 3u);
+  const auto &launches = recorder.launches;
+  const char *const names[] = {"fused_plan", "fused", "fused_combine"};
+  for (size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(launches[i].function, names[i]);
+  const attn_gpu_kernel_desc desc = fusedKernel();
+  EXPECT_EQ(gridOf(launches[1]),
+            (std::vector<uint32_t>{uint32_t(launches[1].args.parts),
+                                   uint32_t(desc.q_heads),
+                                   uint32_t(desc.row_blocks)}));
+  const attn_gpu_args &args = launches[1].args;
+  const attn_kernel_args &tensors = args.tensors;
+  EXPECT_EQ(tensors.q, p.q_nope);
+  EXPECT_EQ(tensors.q_stride_head, p.q_nope_stride_head);
+  EXPECT_EQ(tensors.q_stride_token, p.q_nope_stride_token);
+  EXPECT_EQ(tensors.q_stride_batch, p.q_nope_stride_batch);
+  EXPECT_EQ(args.project.tail, p.q_rope);
+  EXPECT_EQ(args.project.tail_stride_head, kRope);
+  EXPECT_EQ(args.project.tail_stride_token, p.q_rope_stride_token);
+  EXPECT_EQ(args.project.tail_stride_batch, p.q_rope_stride_batch);
+  EXPECT_EQ(tensors.w_uk, p.w_uk);
+  EXPECT_EQ(tensors.w_uv, p.w_uv);
+  EXPECT_EQ(tensors.out, p.out);
+  EXPECT_EQ(tensors.out_stride_head, kV);
+  EXPECT_EQ(tensors.out_stride_token, p.out_stride_token);
+  EXPECT_EQ(tensors.out_stride_batch, p.out_stride_batch);
+
+  uint64_t bytes = 0;
+  ASSERT_EQ(attn_mla_workspace_size(lib.get(), &p, &bytes), ATTN_OK);
+  int64_t rows = 2 * args.parts * desc.q_len * desc.q_heads;
+  auto *workspace = static_cast<const char *>(p.workspace);
+  auto *out = reinterpret_cast<const char *>(tensors.partial_out);
+  auto *lse = reinterpret_cast<const char *>(tensors.partial_lse);
+  EXPECT_GE(lse - out, rows * kV * 4);
+  EXPECT_LT(lse - out, rows * kV * 4 + 256);
+  EXPECT_EQ(int64_t(bytes), (lse - workspace) + rows * 4);
+  p.workspace_bytes = bytes - 1;
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_WORKSPACE_SIZE);
+}
+
+TEST_F(GpuMla, DecompressionDependsOnCapacitiesAlone) {
+  ASSERT_EQ(open({fusedKernel()}), ATTN_OK);
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK);
+  attention.batch = 1;
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK);
+  ASSERT_EQ(recorder.launches.size(), 6u);
+  for (size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(memcmp(&recorder.launches[i].shape,
+                     &recorder.launches[i + 3].shape, sizeof(attn_gpu_launch)),
+              0)
+        << i;
+}
+
+// The absorbed form where the library has it, or the form that is asked for.
+TEST_F(GpuMla, TakesTheFormThatIsAsked) {
+  ASSERT_EQ(open({fusedKernel(), latentKernel()}), ATTN_OK);
+  struct {
+    int32_t form;
+    size_t launches;
+  } const cases[] = {{ATTN_MLA_FORM_AUTO, 5},
+                     {ATTN_MLA_FORM_ABSORBED, 5},
+                     {ATTN_MLA_FORM_FUSED, 3}};
+  for (const auto &each : cases) {
+    recorder.launches.clear();
+    p.form = each.form;
+    ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+    EXPECT_EQ(recorder.launches.size(), each.launches) << each.form;
+  }
+}
+
+// A kernel for other widths, or one that reads W_UK as [heads, rank, nope],
+// which no call passes.
+TEST_F(GpuMla, DecompressesByFittingKernelsAlone) {
+  struct {
+    const char *what;
+    std::function<void(attn_gpu_kernel_desc &)> spoil;
+  } const cases[] = {
+      {"nope", [](auto &d) { d.nope = 64; }},
+      {"v", [](auto &d) { d.v = 64; }},
+      {"W_UK",
+       [](auto &d) { d.flags &= ~uint32_t(ATTN_KERNEL_UP_TRANSPOSED); }},
+      {"q_len", [](auto &d) { d.q_len = 3; }},
+  };
+  for (const auto &each : cases) {
+    attn_gpu_kernel_desc desc = fusedKernel();
+    each.spoil(desc);
+    ASSERT_EQ(open({desc}), ATTN_OK) << each.what;
+    EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED)
+        << each.what;
+  }
+  // Nor does attn_decode take one that fits.
+  ASSERT_EQ(open({fusedKernel()}), ATTN_OK);
+  attention.q = p.q_nope;
+  attention.out = p.out;
+  EXPECT_EQ(attn_decode(lib.get(), &attention), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_TRUE(recorder.launches.empty());
 }
 
 TEST_F(GpuMla, NamesTheMissingProjection) {

@@ -28,7 +28,8 @@ def ConvertAttnToTile : Pass<"convert-attn-to-tile", "::mlir::ModuleOp"> {
 
     Needs `tile.schedule` on each op (see `attn-select-cpu-schedule` and
     `attn-select-gpu-schedule`) and `tile.projection_schedule`, or for GPUs
-    `tile.gpu_projection_schedules`, on what holds a projection. Refused, with a
+    `tile.gpu_projection_schedules` or `tile.gpu_up_schedule`, on what holds a
+    projection or decompresses. Refused, with a
     reason: keys that are tensors, ops that no kernel computes yet, dynamic head
     counts, widths or numbers of query tokens, projections of mixed element types
     but for an f32 input.

@@ -27,7 +27,9 @@ def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::ModuleOp"> {
     query sees are filled with zeros and never read. Warps deal the tokens of a
     tile among themselves for the scores, exchange row maxima and sums through
     shared memory, and deal the columns of V for the output. V that is a prefix
-    of K is read where K lies.
+    of K is read where K lies. K and V that are made of latent rows
+    (`tile.decompress`) take turns in a place of their own; the head's matrices
+    pass by in chunks, as `#tile.gpu_up_schedule` says.
 
     The function `<name>` carries `attn.gpu_kernel`, a dictionary of the facts
     that the kernel table needs (threads and shared memory among them).

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "GPUDecompress.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Target/NVVMArch.h"
 #include "attn/Target/SharedLayout.h"
@@ -264,6 +265,11 @@ struct SelectGPUSchedule
       KVCacheType cache = attend ? attend.getCacheType() : KVCacheType();
       if (!cache)
         return WalkResult::advance();
+      if (attend.getForm() == Form::FusedDecompress) {
+        if (failed(selectDecompress(attend, *arch)))
+          return WalkResult::interrupt();
+        return WalkResult::advance();
+      }
       if (attend.hasUpProjections() && failed(selectProjections(attend, *arch)))
         return WalkResult::interrupt();
       if (attend->hasAttr("tile.schedule"))
@@ -299,6 +305,34 @@ struct SelectGPUSchedule
       signalPassFailure();
   }
 
+  /// For attention that decompresses in its kernel.
+  LogicalResult selectDecompress(AttendOp attend, const NVVMArch &arch) {
+    if (attend->hasAttr("tile.schedule"))
+      return success();
+    RankedTensorType query = attend.getQuery().getType();
+    if (query.isDynamicDim(1) || query.isDynamicDim(2))
+      return attend.emitOpError("needs static query tokens and heads");
+    LatentAttr dims = *attend.getLatent();
+    for (int64_t width :
+         {dims.getRank(), dims.getRope(), dims.getNope(), dims.getV()})
+      if (width % 16)
+        return attend.emitOpError("decompresses rows of ")
+               << dims.getRank() << " + " << dims.getRope() << " to "
+               << dims.getNope() << " and " << dims.getV()
+               << " columns; GPU kernels take multiples of 16";
+    auto schedule =
+        chooseGPUDecompress(&getContext(), arch, dims, attend.getUpTransposed(),
+                            query.getDimSize(1));
+    if (!schedule)
+      return attend.emitOpError("decompresses in its kernel, which does not "
+                                "fit the shared memory of ")
+             << chip << " (" << arch.maxSharedPerCTA
+             << " bytes a block) or a thread's registers";
+    attend->setAttr(tile::GPUUpScheduleAttr::name, schedule->up);
+    annotate(attend, schedule->kernel);
+    return success();
+  }
+
   /// A product with weights `[H, K, N]`, or transposed `[H, N, K]`.
   struct Product {
     Value weight;
@@ -322,11 +356,9 @@ struct SelectGPUSchedule
            {upV, /*wide=*/false, /*transposed=*/false, /*latentTail=*/0}});
     }
     case Form::FusedDecompress:
-      return attend.emitOpError(
-          "brings its up-projections, which GPU kernels multiply by in the "
-          "forms absorbed and materialized alone");
+      break;
     }
-    llvm_unreachable("all forms covered");
+    llvm_unreachable("has no projections of its own");
   }
 
   LogicalResult selectProjections(Operation *op, const NVVMArch &arch,

@@ -129,6 +129,16 @@ ProjectionScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult
+GPUUpScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                          int64_t depth, int64_t stages) {
+  if (depth != 16 && depth != 32 && depth != 64) // H1
+    return emitError() << "depth must be 16, 32 or 64, got " << depth;
+  if (stages < 2 || stages > 8) // H2
+    return emitError() << "stages must be 2 to 8, got " << stages;
+  return success();
+}
+
+LogicalResult
 GPUProjectionScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t warps, int64_t rows, int64_t columns,
                                   int64_t stages, int64_t ctasPerSm,

@@ -69,7 +69,10 @@ def AttnSelectGPUSchedule : Pass<"attn-select-gpu-schedule"> {
     `attn.project`, and attention that brings its up-projections in the form
     absorbed, get `tile.gpu_projection_schedules`, a
     `#tile.gpu_projection_schedule` for each product: columns and rows of a CTA
-    that keep enough of the weights in flight.
+    that keep enough of the weights in flight. In the form fused_decompress it
+    gets `tile.gpu_up_schedule` beside `tile.schedule`: rows and tile for the
+    least time of FLOPs, bytes from L2 and bytes from shared memory, by rates
+    that are assumed, not measured.
 
     The choice is a remark per attention (`--remarks-filter=attn`). Widths that
     no GPU kernel takes, heads and weights that do not fit shared memory, an
