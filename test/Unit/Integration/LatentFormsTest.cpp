@@ -28,6 +28,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <optional>
 #include <random>
@@ -193,28 +194,80 @@ void runAndCheck(const LatentCase &c, LatentForms &forms,
   }
 }
 
-/// The chain of absorbed attention, on a pretended GPU.
-void checkChainOnGPU(const LatentCase &c, uint64_t seed) {
-  SCOPED_TRACE(describe(c));
+/// A form's kernels on a pretended GPU, and a problem for them.
+struct OnGPU {
+  /// `edit` changes the kernel before it is compiled.
+  OnGPU(
+      const LatentCase &c, uint64_t seed, Form form, const char *chip = "sm_90",
+      llvm::function_ref<void(AttendOp)> edit = [](AttendOp) {});
+  /// An empty text, or what went wrong.
+  std::string run(attn_mla_params params, attn_decode_params attention) {
+    problem->clearResults();
+    return llvm::toString(session->decode(params, attention));
+  }
+  std::string run() {
+    return run(problem->params(), problem->attention().params());
+  }
+  /// The outputs of request `b`.
+  std::vector<double> outputsOf(size_t b) {
+    size_t count = size_t(c.qLen * c.heads * c.v);
+    std::vector<double> outputs;
+    for (size_t i = 0; i < count; ++i)
+      outputs.push_back(problem->output(b * count + i));
+    return outputs;
+  }
+  std::vector<double> outputs() {
+    std::vector<double> all;
+    for (size_t b = 0; b < c.lens.size(); ++b)
+      llvm::append_range(all, outputsOf(b));
+    return all;
+  }
+
+  LatentCase c;
+  LatentForms forms;
+  std::unique_ptr<LatentProblem> problem;
+  std::unique_ptr<SimtSession> session;
+};
+
+OnGPU::OnGPU(const LatentCase &c, uint64_t seed, Form form, const char *chip,
+             llvm::function_ref<void(AttendOp)> edit)
+    : c(c) {
   int32_t longest = *std::max_element(c.lens.begin(), c.lens.end());
-  auto forms = formsOf(c, longest, Form::Absorbed);
-  ASSERT_TRUE(bool(forms)) << llvm::toString(forms.takeError());
+  auto made = formsOf(c, std::max<int64_t>(longest, c.qLen), form);
+  if (!made) {
+    ADD_FAILURE() << llvm::toString(made.takeError());
+    return;
+  }
+  forms = std::move(*made);
+  edit(forms.attend());
   ProblemOptions problemOptions;
   problemOptions.lens = c.lens;
   problemOptions.page = c.page;
   problemOptions.seed = seed;
-  auto problem = LatentProblem::create(forms->attend(), problemOptions);
-  ASSERT_TRUE(bool(problem)) << llvm::toString(problem.takeError());
+  auto madeProblem = LatentProblem::create(forms.attend(), problemOptions);
+  SimtOptions options;
+  options.chip = chip;
+  auto madeSession = SimtSession::create(*forms.kernel, options);
+  if (madeProblem && madeSession) {
+    problem = std::move(*madeProblem);
+    session = std::move(*madeSession);
+    return;
+  }
+  ADD_FAILURE() << llvm::toString(madeProblem.takeError())
+                << llvm::toString(madeSession.takeError());
+}
+
+void checkOnGPU(const LatentCase &c, uint64_t seed, Form form,
+                const char *chip = "sm_90") {
+  SCOPED_TRACE(describe(c) + " on " + chip);
+  OnGPU gpu(c, seed, form, chip);
+  ASSERT_TRUE(gpu.session);
   std::optional<Oracle> oracle;
   for (size_t b = 0; b < c.lens.size(); ++b)
     if (c.lens[b] > 0)
-      interpretRequest(c, **problem, b, oracle, Form::Absorbed);
-  auto session = SimtSession::create(*forms->kernel, {});
-  ASSERT_TRUE(bool(session)) << llvm::toString(session.takeError());
-  llvm::Error ran = (*session)->decode((*problem)->params(),
-                                       (*problem)->attention().params());
-  ASSERT_FALSE(bool(ran)) << llvm::toString(std::move(ran));
-  checkResults(c, **problem, *oracle);
+      interpretRequest(c, *gpu.problem, b, oracle, form);
+  ASSERT_EQ(gpu.run(), "");
+  checkResults(c, *gpu.problem, *oracle);
 }
 
 void checkCase(const LatentCase &c, uint64_t seed, bool emulated = false) {
@@ -347,11 +400,139 @@ TEST(DecompressedEmulated, MatchesTheOracle) {
 // The GPU's chain, over a ragged batch and pages of NaN, of one latent row a
 // token and of several.
 TEST(SimtLatentChain, MatchesTheOracle) {
-  checkChainOnGPU({12, 64, 32, 32, 32, 1, 16, {0, 1, 17, 90}}, 1);
-  checkChainOnGPU(grouped({12, 64, 32, 32, 32, 1, 16, {0, 1, 17, 90}}, 2), 1);
-  checkChainOnGPU(grouped({8, 48, 16, 16, 64, 2, 7, {2, 0, 50}}, 4), 1);
-  checkChainOnGPU(grouped({12, 64, 0, 48, 32, 3, 64, {3, 70}, Element::F16}, 3),
-                  1);
+  for (const LatentCase &c :
+       {LatentCase{12, 64, 32, 32, 32, 1, 16, {0, 1, 17, 90}},
+        grouped({12, 64, 32, 32, 32, 1, 16, {0, 1, 17, 90}}, 2),
+        grouped({8, 48, 16, 16, 64, 2, 7, {2, 0, 50}}, 4),
+        grouped({12, 64, 0, 48, 32, 3, 64, {3, 70}, Element::F16}, 3)})
+    checkOnGPU(c, 1, Form::Absorbed);
+}
+
+// The GPU's kernel that decompresses, on chips whose shared memory makes for
+// other tiles and chunks.
+TEST(SimtDecompressed, MatchesTheOracle) {
+  const LatentCase cases[] = {
+      // DeepSeek, GLM-4.7-Flash, MiniCPM3.
+      {2, 512, 64, 128, 128, 5, 64, {0, 5, 65}},
+      {1, 512, 64, 192, 256, 2, 16, {2, 40}},
+      {3, 256, 32, 64, 64, 3, 7, {3, 0, 77}, Element::F16},
+      // Columns that warps do not share evenly, a rank of few chunks.
+      {3, 64, 16, 48, 64, 2, 16, {0, 2, 15, 16, 17, 100}},
+      {2, 48, 16, 16, 80, 3, 24, {3, 50}},
+      {1, 96, 0, 32, 64, 33, 32, {33, 64, 97}},
+      {2, 16, 16, 80, 96, 4, 1, {4, 70}},
+      // More query tokens than a CTA has rows.
+      {2, 64, 32, 32, 32, 70, 16, {70, 75, 0, 130}},
+      {2, 64, 32, 32, 32, 4, 64, {0, 4, 5, 70}, Element::BF16, false},
+      {2, 64, 32, 32, 32, 3, 16, {3, 90, 150}, Element::BF16, true, 20},
+      {2, 64, 32, 32, 32, 3, 16, {3, 90}, Element::BF16, true, 0, 5},
+      grouped({4, 64, 32, 32, 32, 2, 16, {2, 0, 90}}, 2)};
+  for (const LatentCase &c : cases)
+    for (const char *chip : {"sm_80", "sm_86", "sm_90"})
+      checkOnGPU(c, 1, Form::FusedDecompress, chip);
+}
+
+// Every order of threads and copies leads to the same bits.
+TEST(SimtDecompressed, IsTheSameUnderAllSchedules) {
+  OnGPU gpu({2, 64, 32, 48, 32, 3, 16, {0, 3, 150}}, 1, Form::FusedDecompress);
+  ASSERT_TRUE(gpu.session);
+  std::vector<double> first;
+  for (simt::Schedule schedule :
+       {simt::Schedule::RoundRobin, simt::Schedule::Reverse,
+        simt::Schedule::Random})
+    for (simt::AsyncCopies async :
+         {simt::AsyncCopies::Eager, simt::AsyncCopies::Late}) {
+      gpu.session->config.schedule = schedule;
+      gpu.session->config.async = async;
+      gpu.session->config.seed = 7;
+      ASSERT_EQ(gpu.run(), "");
+      if (first.empty())
+        first = gpu.outputs();
+      EXPECT_TRUE(gpu.outputs() == first);
+    }
+}
+
+// With the rest of the batch gone, a request's bits stay.
+TEST(SimtDecompressed, BatchInvariantIgnoresTheBatch) {
+  LatentCase c{2, 64, 32, 32, 32, 2, 16, {130, 0, 65, 300, 2}};
+  OnGPU gpu(c, 1, Form::FusedDecompress);
+  ASSERT_TRUE(gpu.session);
+  attn_decode_params all = gpu.problem->attention().params();
+  all.flags |= ATTN_FLAG_BATCH_INVARIANT;
+  all.split_size = 64;
+  ASSERT_EQ(gpu.run(gpu.problem->params(), all), "");
+  std::vector<std::vector<double>> expected;
+  for (size_t b = 0; b < c.lens.size(); ++b)
+    expected.push_back(gpu.outputsOf(b));
+  for (size_t b = 0; b < c.lens.size(); ++b) {
+    attn_decode_params one = all;
+    attn_mla_params p = gpu.problem->params();
+    auto skip = [&](const void *rows, int64_t stride) {
+      return static_cast<const char *>(rows) + int64_t(b) * stride * 2;
+    };
+    one.batch = one.max_batch = 1;
+    one.seq_lens += b;
+    one.block_table += int64_t(b) * one.block_table_stride;
+    one.lse += int64_t(b) * one.lse_stride_batch;
+    p.q_nope = skip(p.q_nope, p.q_nope_stride_batch);
+    p.q_rope = skip(p.q_rope, p.q_rope_stride_batch);
+    p.out = const_cast<char *>(skip(p.out, p.out_stride_batch));
+    ASSERT_EQ(gpu.run(p, one), "");
+    EXPECT_TRUE(gpu.outputsOf(b) == expected[b]) << "request " << b;
+  }
+}
+
+// The query's rotary columns may lie anywhere, at strides of their own.
+TEST(SimtDecompressed, ReadsTheRotaryPartWhereItLies) {
+  LatentCase c{3, 64, 32, 48, 32, 2, 16, {40, 2}};
+  OnGPU gpu(c, 1, Form::FusedDecompress);
+  ASSERT_TRUE(gpu.session);
+  ASSERT_EQ(gpu.run(), "");
+  std::vector<double> expected = gpu.outputs();
+  attn_mla_params p = gpu.problem->params();
+  int64_t rows = int64_t(c.lens.size()) * c.qLen * c.heads;
+  bench::Buffer apart(rows * c.rope * 2);
+  for (int64_t row = 0; row < rows; ++row)
+    std::memcpy(apart.data() + row * c.rope * 2,
+                static_cast<const char *>(p.q_rope) +
+                    row * p.q_rope_stride_head * 2,
+                size_t(c.rope) * 2);
+  p.q_rope = apart.data();
+  p.q_rope_stride_head = c.rope;
+  p.q_rope_stride_token = c.heads * c.rope;
+  p.q_rope_stride_batch = c.qLen * c.heads * c.rope;
+  ASSERT_EQ(gpu.run(p, gpu.problem->attention().params()), "");
+  EXPECT_TRUE(gpu.outputs() == expected);
+}
+
+// A sink scales an output by what of the weight it leaves, and no log-sum-exp.
+TEST(SimtDecompressed, SinksTakeTheirShare) {
+  LatentCase c{3, 64, 32, 32, 32, 2, 16, {2, 0, 200}};
+  OnGPU plain(c, 1, Form::FusedDecompress);
+  OnGPU gpu(c, 1, Form::FusedDecompress, "sm_90", [&](AttendOp attend) {
+    auto func = attend->getParentOfType<mlir::func::FuncOp>();
+    mlir::Builder b(func.getContext());
+    unsigned index = func.getNumArguments();
+    ASSERT_TRUE(mlir::succeeded(func.insertArgument(
+        index, mlir::RankedTensorType::get({c.heads}, b.getF32Type()), {},
+        attend.getLoc())));
+    attend.getSinksMutable().assign(func.getArgument(index));
+  });
+  ASSERT_TRUE(plain.session && gpu.session);
+  ASSERT_EQ(plain.run(), "");
+  ASSERT_EQ(gpu.run(), "");
+  attn_decode_params attention = gpu.problem->attention().params();
+  std::vector<double> with = gpu.outputs(), without = plain.outputs();
+  for (size_t i = 0; i < with.size(); ++i) {
+    size_t row = i / size_t(c.v);
+    double lse = gpu.problem->attention().lse[row];
+    EXPECT_EQ(lse, plain.problem->attention().lse[row]);
+    double share =
+        1 / (1 + std::exp(attention.sinks[row % size_t(c.heads)] - lse));
+    // Both are rounded to bf16.
+    EXPECT_NEAR(with[i], without[i] * share,
+                std::fabs(without[i]) * share / 64 + 1e-6);
+  }
 }
 
 TEST(DecompressedRandom, MatchesTheOracle) {
@@ -386,5 +567,7 @@ TEST(DecompressedRandom, MatchesTheOracle) {
     for (int64_t n = within(0, 2); n > 0; --n)
       c.lens.push_back(within(0, 3) ? within(c.qLen, 180) : 0);
     checkCase(c, seed + i);
+    if (c.element != Element::F32)
+      checkOnGPU(c, seed + i, Form::FusedDecompress);
   }
 }
