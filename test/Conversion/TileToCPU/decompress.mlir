@@ -4,6 +4,7 @@
 // packed once, then every tile of tokens is multiplied by them and attended to.
 
 #rows = #tile.cache<heads = 1, k = 64, v = 32, element = bf16, layout = row, v_in_k = true>
+#groups = #tile.cache<heads = 2, k = 64, v = 32, element = bf16, layout = row, v_in_k = true>
 
 // CHECK-LABEL: func.func @tiles(
 // CHECK-SAME: flags = 132 : i64, k_dim = 64 : i64, kv_heads = 1 : i64
@@ -56,6 +57,45 @@ tile.kernel @tiles attributes {group = 2 : i64, q_len = 16 : i64, cache = #rows,
 // CHECK-COUNT-2: amx.tile_mulf
 tile.kernel @few_rows attributes {group = 2 : i64, q_len = 16 : i64, cache = #rows, up = #tile.up<nope = 32, v = 64>,
     schedule = #tile.schedule<engine = amx, vector = 16, kv_tile = 32, prefetch = 0, exp2_degree = 4>,
+    up_schedule = #tile.projection_schedule<engine = amx, vector = 16, few_rows = 32, prefetch = 0>} {
+  %q = tile.query : !tile.tile<16x64xbf16>
+  %wk = tile.weight key : !tile.tile<32x32xbf16>
+  %wv = tile.weight value : !tile.tile<32x64xbf16>
+  %m = tile.constant -1.0e30 : !tile.tile<16x1xf32>
+  %l = tile.constant 0.0 : !tile.tile<16x1xf32>
+  %a = tile.constant 0.0 : !tile.tile<16x64xf32>
+  %r:3 = tile.stream (%c, %cv) : (!tile.tile<32x64xbf16>, !tile.tile<32x32xbf16>)
+         iter(%m0 = %m, %l0 = %l, %a0 = %a)
+       : (!tile.tile<16x1xf32>, !tile.tile<16x1xf32>, !tile.tile<16x64xf32>) {
+    %k = tile.decompress %c, %wk : (!tile.tile<32x64xbf16>, !tile.tile<32x32xbf16>) -> !tile.tile<32x64xbf16>
+    %v = tile.decompress %cv, %wv : (!tile.tile<32x32xbf16>, !tile.tile<32x64xbf16>) -> !tile.tile<32x64xbf16>
+    %s = tile.dot %q, %k : (!tile.tile<16x64xbf16>, !tile.tile<32x64xbf16>) -> !tile.tile<16x32xf32>
+    %x = tile.score %s {scale = 1.0 : f32} : !tile.tile<16x32xf32> -> !tile.tile<16x32xf32>
+    %p, %m1, %l1, %alpha = tile.online_softmax %x, %m0, %l0
+      : (!tile.tile<16x32xf32>, !tile.tile<16x1xf32>, !tile.tile<16x1xf32>)
+      -> (!tile.tile<16x32xbf16>, !tile.tile<16x1xf32>, !tile.tile<16x1xf32>, !tile.tile<16x1xf32>)
+    %a1 = tile.dot_acc %p, %v, %a0, %alpha
+      : (!tile.tile<16x32xbf16>, !tile.tile<32x64xbf16>, !tile.tile<16x64xf32>, !tile.tile<16x1xf32>) -> !tile.tile<16x64xf32>
+    tile.yield %m1, %l1, %a1 : !tile.tile<16x1xf32>, !tile.tile<16x1xf32>, !tile.tile<16x64xf32>
+  }
+  %o, %lse = tile.normalize %r#2, %r#0, %r#1
+    : (!tile.tile<16x64xf32>, !tile.tile<16x1xf32>, !tile.tile<16x1xf32>) -> (!tile.tile<16x64xf32>, !tile.tile<16x1xf32>)
+  tile.store %o, %lse : !tile.tile<16x64xf32>, !tile.tile<16x1xf32>
+}
+
+// Two latent rows a token, each for three heads: head h reads those of group
+// h / 3, at the distance that the caller gives, and fetches the bytes ahead in
+// them, not another head's.
+
+// CHECK-LABEL: func.func @groups(
+// CHECK-SAME: kv_heads = 2 : i64
+// CHECK-SAME: q_heads = 6 : i64
+// CHECK: scf.for %[[HEAD:[a-z0-9_]+]] =
+// CHECK: %[[THREE:[a-z0-9_]+]] = arith.constant 3 : i64
+// CHECK: arith.divui %[[HEAD]], %[[THREE]] : i64
+// CHECK: arith.constant 8192 : i64
+tile.kernel @groups attributes {group = 3 : i64, q_len = 16 : i64, cache = #groups, up = #tile.up<nope = 32, v = 64>,
+    schedule = #tile.schedule<engine = amx, vector = 16, kv_tile = 32, prefetch = 8192, exp2_degree = 4>,
     up_schedule = #tile.projection_schedule<engine = amx, vector = 16, few_rows = 32, prefetch = 0>} {
   %q = tile.query : !tile.tile<16x64xbf16>
   %wk = tile.weight key : !tile.tile<32x32xbf16>

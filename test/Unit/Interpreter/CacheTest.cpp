@@ -161,3 +161,30 @@ TEST(CacheAppend, Latent) {
   EXPECT_EQ(after.key(0, 0, 0, 2), 9);
   EXPECT_EQ(after.value(0, 0, 0, 1), 8);
 }
+
+/// Of several latent rows a token, each has its place beside the other.
+TEST(CacheAppend, GroupedLatents) {
+  Cache cache;
+  cache.heads = 2;
+  cache.kDim = 3;
+  cache.vDim = 2;
+  cache.page = 2;
+  cache.latent = true;
+  cache.k.assign(4 * 2 * 3, 0);
+  cache.blocks = {{1}};
+  cache.lens = {1};
+  llvm::SmallVector<Value> results =
+      run(R"mlir(
+    !cache = !attn.kv_cache<heads = 2, parts = [latent : 2, rope : 1], f32, page = ?>
+    func.func @append(%c: !cache, %k: tensor<1x2x3xf32>, %s: tensor<1xi64>) -> !cache {
+      %r = attn.cache_append %c, %k slots(%s)
+        : (!cache, tensor<1x2x3xf32>, tensor<1xi64>) -> !cache
+      return %r : !cache
+    })mlir",
+          {cache, Tensor{{1, 2, 3}, {1, 2, 3, 4, 5, 6}}, Tensor{{1}, {2}}});
+  ASSERT_EQ(results.size(), 1u);
+  const Cache &after = std::get<Cache>(results[0]);
+  EXPECT_EQ(after.key(0, 0, 0, 2), 3);
+  EXPECT_EQ(after.value(0, 0, 1, 1), 5);
+  EXPECT_EQ(after.key(0, 0, 1, 2), 6);
+}

@@ -111,6 +111,39 @@ TEST_F(MlaDecompress, GivesTheKernelEverything) {
     }
 }
 
+// Of several latent rows a token the work is still counted in query heads, all
+// of which are handed out once; the kernel finds the group's rows by the
+// stride.
+TEST_F(MlaDecompress, CountsQueryHeadsOfSeveralGroups) {
+  attention.kv_heads = kHeads; // each head has a latent row of its own
+  attention.kernel = [](const attn_kernel_args *args,
+                        const attn_work_item *item, void *scratch) {
+    EXPECT_EQ(args->k_stride_head, kRank + kRope);
+    EXPECT_EQ(args->k_stride_token, kHeads * (kRank + kRope));
+    attend(args, item, scratch);
+  };
+  for (int32_t threads : {1, 2, 7}) {
+    ASSERT_NO_FATAL_FAILURE(open(true, threads));
+    if (IsSkipped())
+      return;
+    EXPECT_EQ(run(), ATTN_ERROR_UNSUPPORTED) << "kv_heads are another's";
+    cache.assign(kBatch * kTokens * kHeads * (kRank + kRope), 0);
+    decode.kv_heads = kHeads;
+    decode.k = cache.data();
+    decode.k_stride_token = kHeads * (kRank + kRope);
+    decode.k_stride_block = kTokens * decode.k_stride_token;
+    ASSERT_EQ(run(), ATTN_OK) << attn_error_message();
+    for (int64_t row = 0; row < kBatch * kTokens * kHeads; ++row) {
+      const float *nope = query.data() + row * (kNope + kRope);
+      int64_t h = row % kHeads;
+      for (int64_t d = 0; d < kV; ++d)
+        ASSERT_EQ(out[row * kV + d],
+                  expected(nope, nope + kNope, weightUK[h * kNope * kRank],
+                           weightUV[h * kRank * kV + d]));
+    }
+  }
+}
+
 TEST_F(MlaDecompress, RunsByItsName) {
   ASSERT_NO_FATAL_FAILURE(open(true, 1));
   if (IsSkipped())
