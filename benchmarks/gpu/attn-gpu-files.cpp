@@ -150,7 +150,7 @@ static json::Object writeCheck(mlir::ModuleOp module, const Case &c,
   const interp::Tensor &exact = oracle.getOutput(), &lse = oracle.getLse();
   std::vector<double> limits;
   for (size_t row = 0; row < exact.data.size() / p.v_dim; ++row)
-    limits.push_back(oracle.getLimit(row, p.dtype));
+    limits.push_back(oracle.getLimit(row));
 
   TensorFile file(out + "/" + name + ".bin");
   int64_t element = problem->elementBytes();

@@ -12,6 +12,7 @@
 #include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
+#include <optional>
 
 using namespace attn;
 using namespace attn::harness;
@@ -36,18 +37,42 @@ static llvm::Error interpretExactly(mlir::func::FuncOp func,
   return llvm::Error::success();
 }
 
-/// `low` holds the outputs before they are rounded.
-void Oracle::setYardstick(const interp::Tensor &low) {
+/// What one row may be off. `low` holds the yardstick's outputs before they are
+/// rounded.
+static double limitOf(llvm::ArrayRef<double> exact, llvm::ArrayRef<double> low,
+                      int32_t dtype, std::optional<double> between) {
   const llvm::fltSemantics &format = formatOf(dtype);
-  int64_t width = output.shape.back();
-  rows.assign(output.data.size() / width, {});
-  for (size_t i = 0; i < output.data.size(); ++i) {
-    Row &row = rows[i / width];
-    row.largest = std::max(row.largest, std::fabs(output.data[i]));
-    if (dtype != ATTN_F32)
-      row.yardstick = std::max(
-          row.yardstick,
-          std::fabs(interp::roundTo(format, low.data[i]) - output.data[i]));
+  double largest = 0, error = 0;
+  for (auto [x, y] : llvm::zip(exact, low)) {
+    largest = std::max(largest, std::fabs(x));
+    error = std::max(error, std::fabs(interp::roundTo(format, y) - x));
+  }
+  double sums = 1e-5 * largest;
+  if (dtype == ATTN_F32)
+    return sums;
+  // At least a unit in the last place of the largest output.
+  double unit =
+      std::ldexp(largest, 1 - int(llvm::APFloat::semanticsPrecision(format)));
+  if (between)
+    return 2 * *between + unit / 2 + sums;
+  return std::max(2 * error, unit);
+}
+
+void Oracle::setLimits(const interp::Tensor &low, int32_t dtype,
+                       bool decompressed) {
+  size_t width = output.shape.back();
+  llvm::ArrayRef<double> exact = output.data, rounded = low.data;
+  // The largest of few errors is an accident: narrow rows share one.
+  size_t together = std::max<size_t>(1, 64 / width) * width;
+  std::optional<double> between;
+  for (size_t i = 0; i < exact.size(); i += width) {
+    if (decompressed && i % together == 0) {
+      between = 0;
+      for (size_t j = i; j < std::min(i + together, exact.size()); ++j)
+        between = std::max(*between, std::fabs(rounded[j] - exact[j]));
+    }
+    limits.push_back(limitOf(exact.slice(i, width), rounded.slice(i, width),
+                             dtype, between));
   }
 }
 
@@ -55,29 +80,22 @@ llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
                                       const Problem &problem) {
   llvm::SmallVector<interp::Value> arguments = problem.interpreterArguments();
   Oracle oracle;
-  oracle.dtype = problem.shape().dtype;
+  int32_t dtype = problem.shape().dtype;
   if (llvm::Error error =
           interpretExactly(func, arguments, oracle.output, oracle.lse))
     return std::move(error);
-  if (oracle.dtype == ATTN_F32) {
-    oracle.setYardstick(oracle.output);
+  if (dtype == ATTN_F32) {
+    oracle.setLimits(oracle.output, ATTN_F32, /*decompressed=*/false);
     return oracle;
   }
-  const llvm::fltSemantics &format = formatOf(oracle.dtype);
+  const llvm::fltSemantics &format = formatOf(dtype);
   auto rounded = interp::interpret(
       func, arguments, [&](double w) { return interp::roundTo(format, w); });
   if (!rounded)
     return rounded.takeError();
-  oracle.setYardstick(std::get<interp::Tensor>((*rounded)[0]));
+  oracle.setLimits(std::get<interp::Tensor>((*rounded)[0]), dtype,
+                   /*decompressed=*/false);
   return oracle;
-}
-
-double Oracle::getLimit(int64_t row, int32_t dtype) const {
-  const Row &r = rows[row];
-  if (dtype == ATTN_F32)
-    return 1e-5 * r.largest;
-  int precision = llvm::APFloat::semanticsPrecision(formatOf(dtype));
-  return std::max(2 * r.yardstick, std::ldexp(r.largest, 1 - precision));
 }
 
 llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
@@ -85,7 +103,6 @@ llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
                                       llvm::ArrayRef<interp::Value> arguments,
                                       int32_t dtype) {
   Oracle oracle;
-  oracle.dtype = dtype;
   if (llvm::Error error =
           interpretExactly(func, arguments, oracle.output, oracle.lse))
     return std::move(error);
@@ -95,7 +112,10 @@ llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
       /*roundResults=*/true);
   if (!rounded)
     return rounded.takeError();
-  oracle.setYardstick(std::get<interp::Tensor>((*rounded)[0]));
+  bool decompressed = false;
+  lowered.walk([&](DecompressOp) { decompressed = true; });
+  oracle.setLimits(std::get<interp::Tensor>((*rounded)[0]), dtype,
+                   decompressed);
   return oracle;
 }
 
@@ -107,7 +127,7 @@ void Oracle::append(const Oracle &other) {
   };
   add(output, other.output);
   add(lse, other.lse);
-  rows.insert(rows.end(), other.rows.begin(), other.rows.end());
+  limits.insert(limits.end(), other.limits.begin(), other.limits.end());
 }
 
 CheckResult Oracle::check(const Problem &problem) const {
@@ -129,7 +149,7 @@ CheckResult Oracle::check(llvm::function_ref<double(size_t)> result,
     if (std::isnan(got))
       fail("out[" + llvm::Twine(i) + "] is NaN");
     double error = std::fabs(got - want);
-    double limit = getLimit(i / width, dtype);
+    double limit = getLimit(i / width);
     check.maxError = std::max(check.maxError, error);
     if (error > 0)
       check.share = std::max(check.share, error / limit);

@@ -28,7 +28,7 @@ struct CheckResult {
 
 /// The oracle's results of a function on a problem, and the yardstick: the
 /// error of the same maths with weights and output rounded to the problem's
-/// type.
+/// type. docs/numerics.md derives what it allows.
 class Oracle {
 public:
   static llvm::Expected<Oracle> create(mlir::func::FuncOp func,
@@ -46,10 +46,14 @@ public:
 
   /// Compares the problem's results, row by row (one query token of one head).
   /// For 16-bit types a row's largest error may be twice the yardstick's in
-  /// that row, but at least one unit in the last place of its largest output;
-  /// for f32 it may be 1e-5 of the largest output. 1 - cos over everything may
-  /// be 5e-6, a log-sum-exp off by 2e-5 + 1e-6 |lse|. Rows without a token must
-  /// be exactly 0 and -inf, and nothing may be NaN.
+  /// that row, but at least one unit in the last place of its largest output.
+  /// Where K and V are decompressed, and so rounded before they are multiplied,
+  /// it may be twice the yardstick's before the output is rounded (in a row of
+  /// fewer than 64 outputs: in the rows that make 64 with it), half a unit for
+  /// that, and what f32 may. For f32 it may be 1e-5 of the largest output.
+  /// 1 - cos over everything may be 5e-6, a log-sum-exp off by 2e-5 + 1e-6
+  /// |lse|. Rows without a token must be exactly 0 and -inf, and nothing may be
+  /// NaN.
   CheckResult check(const Problem &problem) const;
   /// The same of results [B, S, H, width] and, where the function has
   /// log-sum-exps, [B, S, H].
@@ -60,18 +64,13 @@ public:
   /// results, and what an element of a row of the output may be off.
   const interp::Tensor &getOutput() const { return output; }
   const interp::Tensor &getLse() const { return lse; }
-  double getLimit(int64_t row, int32_t dtype) const;
+  double getLimit(int64_t row) const { return limits[row]; }
 
 private:
-  /// The largest |oracle| and the largest error of the yardstick in a row.
-  struct Row {
-    double largest = 0, yardstick = 0;
-  };
-  void setYardstick(const interp::Tensor &low);
+  void setLimits(const interp::Tensor &low, int32_t dtype, bool decompressed);
 
   interp::Tensor output, lse;
-  int32_t dtype = ATTN_F32;
-  std::vector<Row> rows;
+  std::vector<double> limits; ///< of each row
 };
 
 } // namespace attn::harness

@@ -536,14 +536,9 @@ TEST(SimtDecompressed, SinksTakeTheirShare) {
 }
 
 TEST(DecompressedRandom, MatchesTheOracle) {
-  // Always the same cases: of fresh ones in bf16 about 1 in 150 is a few
-  // percent over the bound (seed 112022: 1.26e-3 where 1.22e-3 is allowed). The
-  // yardstick rounds K and V as the kernel does; but where that moves outputs
-  // by more than half a unit in the last place, a row's error depends on which
-  // way the output is rounded then, and in a row of few outputs the yardstick
-  // may have been lucky. See docs/mla.md.
   const char *text = getenv("ATTN_TEST_SEED");
-  uint64_t seed = text ? strtoull(text, nullptr, 10) : 1;
+  uint64_t seed =
+      text ? strtoull(text, nullptr, 10) : std::random_device()() % 1000000;
   std::cout << "ATTN_TEST_SEED=" << seed << "\n";
   std::mt19937_64 random(seed);
   auto within = [&](int64_t low, int64_t high) {
@@ -554,8 +549,9 @@ TEST(DecompressedRandom, MatchesTheOracle) {
                  16 * within(0, 3), 16 * within(2, 6),
                  16 * within(1, 6), within(1, 40),
                  within(1, 100),    {}};
-    // 1 - cos of a few outputs is an accident.
-    c.heads = std::max(c.heads, 512 / (c.qLen * c.v));
+    // 1 - cos of a few outputs is an accident, and a head's query tokens, which
+    // read the same rounded values, are not much more than one.
+    c.heads = std::max(c.heads, 512 / c.v);
     c.element = Element(within(0, 5) > 1 ? 0 : within(1, 2));
     c.causal = within(0, 3) > 0;
     if (c.causal && within(0, 2) == 0)
