@@ -22,6 +22,7 @@
 #include "attn/Harness/SimtSession.h"
 #include "attn/Interpreter/Interpreter.h"
 #include "attn/Register.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/MLIRContext.h"
 #include "gtest/gtest.h"
 
@@ -51,6 +52,9 @@ struct LatentCase {
   /// to their size, and 1 - cos with the square.
   double scale = 1;
   int64_t groups = 1; ///< latent rows a token
+  /// Scores are changed by a region: by where a key stands and whose head it
+  /// is.
+  bool biased = false;
 };
 
 constexpr CPULevel kLevels[] = {CPULevel::AVX2, CPULevel::AVX512,
@@ -83,6 +87,34 @@ std::string describe(const LatentCase &c) {
   for (int32_t len : c.lens)
     out << " " << len;
   return text;
+}
+
+/// x + (j - i) (h + 1) / 64.
+void addBias(AttendOp attend) {
+  mlir::OpBuilder b(attend.getContext());
+  mlir::Location loc = attend.getLoc();
+  llvm::SmallVector<mlir::Type> types = {b.getF32Type()};
+  types.append(4, b.getI32Type());
+  mlir::Block *block =
+      b.createBlock(&attend.getScore(), {}, types,
+                    llvm::SmallVector<mlir::Location>(types.size(), loc));
+  auto toFloat = [&](mlir::Value value) {
+    return mlir::arith::SIToFPOp::create(b, loc, b.getF32Type(), value)
+        .getResult();
+  };
+  mlir::Value one =
+      mlir::arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(1));
+  mlir::Value rate =
+      mlir::arith::ConstantOp::create(b, loc, b.getF32FloatAttr(1.0f / 64));
+  mlir::Value head =
+      toFloat(mlir::arith::AddIOp::create(b, loc, block->getArgument(2), one));
+  mlir::Value distance = toFloat(mlir::arith::SubIOp::create(
+      b, loc, block->getArgument(4), block->getArgument(3)));
+  mlir::Value slope = mlir::arith::MulFOp::create(b, loc, head, rate);
+  mlir::Value bias = mlir::arith::MulFOp::create(b, loc, slope, distance);
+  mlir::Value y =
+      mlir::arith::AddFOp::create(b, loc, block->getArgument(0), bias);
+  YieldOp::create(b, loc, y);
 }
 
 /// The block over `tokens` tokens.
@@ -123,6 +155,8 @@ llvm::Expected<LatentForms> formsOf(const LatentCase &c, int64_t tokens,
             MaskAttr::get(&context(), /*causal=*/true, c.window));
       if (c.softcap != 0)
         attend.setSoftcapAttr(b.getF32FloatAttr(c.softcap));
+      if (c.biased)
+        addBias(attend);
     });
   return forms;
 }
@@ -430,6 +464,12 @@ TEST(SimtDecompressed, MatchesTheOracle) {
   for (const LatentCase &c : cases)
     for (const char *chip : {"sm_80", "sm_86", "sm_90"})
       checkOnGPU(c, 1, Form::FusedDecompress, chip);
+}
+
+TEST(SimtDecompressed, ChangesScoresByARegion) {
+  LatentCase c{4, 64, 32, 32, 32, 3, 16, {3, 0, 90}};
+  c.biased = true;
+  checkOnGPU(c, 1, Form::FusedDecompress);
 }
 
 // Every order of threads and copies leads to the same bits.
