@@ -51,6 +51,7 @@ LatentProblem::create(AttendOp op, const ProblemOptions &options) {
     p.core->store(p.query.data(), i, normal(random));
   p.out = bench::Buffer(rows * p.latent.getV() * bytes);
   p.transposed = op.getUpTransposed();
+  p.form = op.getForm();
   for (size_t copy = 0; copy < options.copies; ++copy) {
     p.weightsUK.push_back(p.randomWeights(
         p.latent.getNope(), p.latent.getRank(), options.seed + 4));
@@ -59,6 +60,20 @@ LatentProblem::create(AttendOp op, const ProblemOptions &options) {
   }
   p.clearResults();
   return problem;
+}
+
+static int32_t mlaFormOf(std::optional<Form> form) {
+  if (!form)
+    return ATTN_MLA_FORM_AUTO;
+  switch (*form) {
+  case Form::Absorbed:
+    return ATTN_MLA_FORM_ABSORBED;
+  case Form::FusedDecompress:
+    return ATTN_MLA_FORM_FUSED;
+  case Form::Materialized:
+    return ATTN_MLA_FORM_MATERIALIZED;
+  }
+  llvm_unreachable("no other form");
 }
 
 void LatentProblem::clearResults() {
@@ -72,6 +87,7 @@ attn_mla_params LatentProblem::params(size_t copy) {
   int64_t nope = latent.getNope(), width = nope + latent.getRope();
   attn_mla_params p = {};
   p.struct_size = sizeof p;
+  p.form = mlaFormOf(form);
   p.nope = nope;
   p.v = latent.getV();
   p.q_nope = query.data();

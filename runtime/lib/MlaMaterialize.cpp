@@ -45,6 +45,12 @@ struct MaterializeJob {
   int64_t threads;
 };
 
+/// Latent rows at one distance, in elements.
+struct Rows {
+  const char *first;
+  int64_t stride;
+};
+
 /// One thread's part of the workspace, and what it does there.
 class Worker {
 public:
@@ -58,9 +64,16 @@ public:
 
 private:
   const char *rowOf(int64_t request, int64_t token, int64_t kvHead) const;
-  void gather(int64_t request, int64_t kvHead, int64_t first, int64_t count);
+  /// Elements from a row to the next, where they follow each other.
+  int64_t rowStride() const {
+    return d.page_size > 1 ? d.k_stride_token : d.k_stride_block;
+  }
+  bool followEachOther(int64_t request, int64_t kvHead, int64_t first,
+                       int64_t count) const;
+  Rows getRows(int64_t request, int64_t kvHead, int64_t first, int64_t count);
   void project(const attn_project_desc &desc, int64_t head, int64_t count,
-               const void *weight, char *to, int64_t toStride);
+               const Rows &rows, const void *weight, char *to,
+               int64_t toStride);
   void decompress(int64_t request, int64_t head, TokenRange tokens);
 
   const MaterializeJob &job;
@@ -127,21 +140,48 @@ const char *Worker::rowOf(int64_t request, int64_t token,
              size;
 }
 
-void Worker::gather(int64_t request, int64_t kvHead, int64_t first,
-                    int64_t count) {
-  int64_t bytes = d.k_dim * size;
-  for (int64_t i = 0; i < count; ++i)
-    memcpy(memory + kernels.latents + i * bytes,
-           rowOf(request, first + i, kvHead), size_t(bytes));
+/// Whether one page's rows continue those of the page before. As numbers: the
+/// stride of a dimension of one may be anything.
+bool Worker::followEachOther(int64_t request, int64_t kvHead, int64_t first,
+                             int64_t count) const {
+  auto addressOf = [&](int64_t token) {
+    return reinterpret_cast<uintptr_t>(rowOf(request, token, kvHead));
+  };
+  uintptr_t start = addressOf(first);
+  for (int64_t token = first + d.page_size - first % d.page_size;
+       token < first + count; token += d.page_size)
+    if (addressOf(token) != start + uintptr_t(token - first) *
+                                        uintptr_t(rowStride()) *
+                                        uintptr_t(size))
+      return false;
+  return true;
 }
 
-/// Multiplies the latent part of the gathered rows by a head's matrix.
+/// The rows where they are, or brought together.
+Rows Worker::getRows(int64_t request, int64_t kvHead, int64_t first,
+                     int64_t count) {
+  if (followEachOther(request, kvHead, first, count))
+    return {rowOf(request, first, kvHead), rowStride()};
+  char *latents = memory + kernels.latents;
+  int64_t bytes = d.k_dim * size;
+  for (int64_t i = 0; i < count; ++i)
+    memcpy(latents + i * bytes, rowOf(request, first + i, kvHead),
+           size_t(bytes));
+  return {latents, d.k_dim};
+}
+
+/// Multiplies the latent part of the rows by a head's matrix.
 void Worker::project(const attn_project_desc &desc, int64_t head, int64_t count,
-                     const void *weight, char *to, int64_t toStride) {
-  attn_project_args args = {memory + kernels.latents,
-                            /*in_stride_batch=*/0,    d.k_dim,
-                            /*in_stride_head=*/0,     weight,   to,
-                            /*out_stride_batch=*/0,   toStride,
+                     const Rows &rows, const void *weight, char *to,
+                     int64_t toStride) {
+  attn_project_args args = {rows.first,
+                            /*in_stride_batch=*/0,
+                            rows.stride,
+                            /*in_stride_head=*/0,
+                            weight,
+                            to,
+                            /*out_stride_batch=*/0,
+                            toStride,
                             /*out_stride_head=*/0};
   attn_project_item item = {0, 0, count, head, head + 1};
   desc.kernel(&args, &item, memory + kernels.scratch);
@@ -154,17 +194,16 @@ void Worker::decompress(int64_t request, int64_t head, TokenRange tokens) {
   for (int64_t first = tokens.begin; first < tokens.end;
        first += int64_t(ATTN_PROJECT_TOKENS)) {
     int64_t count = std::min(tokens.end - first, int64_t(ATTN_PROJECT_TOKENS));
-    gather(request, kvHead, first, count);
+    Rows rows = getRows(request, kvHead, first, count);
     char *keys = memory + kernels.keys + (first - tokens.begin) * width * size;
     char *values =
         memory + kernels.values + (first - tokens.begin) * p.v * size;
-    project(*kernels.key, head, count, p.w_uk, keys, width);
-    project(*kernels.value, head, count, p.w_uv, values, p.v);
+    project(*kernels.key, head, count, rows, p.w_uk, keys, width);
+    project(*kernels.value, head, count, rows, p.w_uv, values, p.v);
     // The rotary part is a key's as it is.
     for (int64_t i = 0; rope && i < count; ++i)
       memcpy(keys + (i * width + p.nope) * size,
-             memory + kernels.latents + (i * d.k_dim + rank) * size,
-             size_t(rope * size));
+             rows.first + (i * rows.stride + rank) * size, size_t(rope * size));
   }
 }
 

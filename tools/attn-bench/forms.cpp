@@ -8,9 +8,11 @@
 #include "../common/LatentForms.h"
 #include "../common/RunOptions.h"
 
+#include "attn/Bench/Ceilings.h"
 #include "attn/Bench/Record.h"
+#include "attn/Bench/Timing.h"
 #include "attn/Cost/Latent.h"
-#include "attn/Harness/Materialized.h"
+#include "attn/Harness/LatentProblem.h"
 #include "attn/Harness/Session.h"
 #include "attn/Register.h"
 
@@ -196,19 +198,20 @@ Times FormBench::measure(int64_t tokens, int64_t queries) {
   problemOptions.shuffle = false;
   auto problem =
       exitOnError(LatentProblem::create(full.attend(), problemOptions));
-  auto materialized = exitOnError(Materialized::create(
-      *problem, fullSession->getLibrary(), spec.modelType));
   Absorbed absorbed(*problem, *latentSession, chunk);
-  attn_decode_params attention = problem->attention().params();
-  attn_mla_params fused = problem->params();
-  exitOnError(insideSession->prepare(fused, attention));
+  attn_decode_params fullAttention = problem->attention().params();
+  attn_decode_params insideAttention = fullAttention;
+  attn_mla_params materialized = problem->params(), fused = materialized;
+  fused.form = ATTN_MLA_FORM_FUSED;
+  exitOnError(fullSession->prepare(materialized, fullAttention));
+  exitOnError(insideSession->prepare(fused, insideAttention));
   bench::TimingOptions timing;
   timing.budgetSeconds = options.seconds;
   timing.minRepetitions = 3;
   timing.warmUps = 1;
   std::vector<bench::Summary> times = bench::measureInTurn(
       {[&](size_t) { exitOnError(absorbed.run()); },
-       [&](size_t) { materialized->run(); },
+       [&](size_t) { exitOnError(fullSession->decode(materialized)); },
        [&](size_t) { exitOnError(insideSession->decode(fused)); }},
       timing);
   return {tokens,          queries,         times[0].median,

@@ -9,7 +9,7 @@
 #include "../common/LatentForms.h"
 
 #include "attn/Harness/Check.h"
-#include "attn/Harness/Materialized.h"
+#include "attn/Harness/LatentProblem.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <chrono>
@@ -45,18 +45,8 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
     return problem.takeError();
   attn_decode_params attention = (*problem)->attention().params();
   attn_mla_params params = (*problem)->params();
-  std::unique_ptr<Materialized> materialized;
-  if (*chosen == Form::Materialized) {
-    auto created = Materialized::create(**problem, (*device)->getLibrary(),
-                                        spec.modelType);
-    if (!created)
-      return created.takeError();
-    materialized = std::move(*created);
-  }
   auto start = std::chrono::steady_clock::now();
-  if (materialized)
-    materialized->run();
-  else if (llvm::Error error = (*device)->decode(params, attention))
+  if (llvm::Error error = (*device)->decode(params, attention))
     return std::move(error);
   double us = std::chrono::duration<double, std::micro>(
                   std::chrono::steady_clock::now() - start)

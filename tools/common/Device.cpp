@@ -46,7 +46,6 @@ public:
       return error;
     return session->decode(params);
   }
-  attn_library *getLibrary() override { return session->getLibrary(); }
 
 private:
   std::unique_ptr<Session> session;

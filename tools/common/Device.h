@@ -29,11 +29,9 @@ public:
   }
   /// Runs one call on tensors of the host.
   virtual llvm::Error decode(const attn_decode_params &params) = 0;
-  /// The same of a call with both projections around `attention`.
+  /// The same of a call from the query to the output, around `attention`.
   virtual llvm::Error decode(attn_mla_params params,
                              attn_decode_params attention) = 0;
-  /// The kernels, where they can be called one by one; else null.
-  virtual attn_library *getLibrary() { return nullptr; }
 
   std::string name; ///< "amx", "simt sm_90"
   double compileSeconds = 0;

@@ -50,8 +50,11 @@ struct LatentCost {
   /// context serves all S tokens; once more for every further pass).
   double projectionFlops;
   /// e T G (r + d_r), each latent row having its rotary part; materialised also
-  /// writes and reads e T H (n + d_r + v). Of the fused form's walks over the
-  /// rows, one a head, all but the first are left to the caches.
+  /// writes and reads e T H (n + d_r + v): what passes through memory where all
+  /// heads' K and V lie there at once, as on a GPU, and an upper bound where
+  /// each head's are used up in the caches, as by attn_mla_decode on the CPU.
+  /// Of the fused form's walks over the rows, one a head, all but the first are
+  /// left to the caches.
   double kvBytes;
   /// e H r (n + v): W_UK and W_UV, read once a step for the whole batch.
   double weightBytes;

@@ -20,9 +20,9 @@ public:
   static llvm::Expected<std::unique_ptr<LatentProblem>>
   create(AttendOp op, const ProblemOptions &options);
 
-  /// Parameters of a call over copy `copy` of the cache and of the weights; the
-  /// caller adds the attention's, `attention().params(copy)`, pool, isa and
-  /// workspace.
+  /// Parameters of a call in the op's form over copy `copy` of the cache and of
+  /// the weights; the caller adds the attention's, `attention().params(copy)`,
+  /// pool, isa and workspace.
   attn_mla_params params(size_t copy = 0);
   /// For the block with its K and V decompressed: query
   /// `[B, S, H, nope + rope]`, rows `[B, T, rank + rope]`, or of several groups
@@ -54,6 +54,7 @@ private:
   /// [H, rank, nope], or [H, nope, rank] if transposed; and [H, rank, v].
   std::vector<bench::Buffer> weightsUK, weightsUV;
   bool transposed = false;
+  std::optional<Form> form;
 };
 
 } // namespace attn::harness

@@ -111,7 +111,7 @@ Count countKernels(mlir::ModuleOp module, const LatentShape &s,
     double element = double(s.elementBytes);
     count.weightBytes += matrix * element;
     count.projectionFlops += 2 * matrix * (absorbed ? rows : context);
-    if (!absorbed) // K and V of the tokens are written.
+    if (!absorbed) // K and V of the tokens are written, to memory on a GPU.
       count.kvBytes +=
           context * double(op.getHeads()) * double(op.getN()) * element;
   });

@@ -283,6 +283,26 @@ TEST_F(MlaMaterialize, ReadsAContiguousCache) {
   expectExact();
 }
 
+/// Pages of one token, in order and not, at strides that nobody reads.
+TEST_F(MlaMaterialize, ReadsPagesOfOneToken) {
+  for (bool inOrder : {true, false}) {
+    ASSERT_NO_FATAL_FAILURE(open({{300, 2}, 1, 2}));
+    if (IsSkipped())
+      return;
+    if (inOrder)
+      std::sort(blocks.begin(), blocks.end());
+    else
+      blocks[7] = blocks[8];
+    for (float &x : cache)
+      if (std::isnan(x))
+        x = 2;
+    decode.k_stride_token = INT64_MAX;
+    ASSERT_EQ(run(), ATTN_OK) << attn_error_message();
+    decode.k_stride_token = 0; // for rowAt
+    ASSERT_NO_FATAL_FAILURE(expectExact());
+  }
+}
+
 /// Bits depend on a request alone; so does the size of the workspace on
 /// capacities and threads.
 TEST_F(MlaMaterialize, IsBatchInvariant) {
