@@ -94,6 +94,7 @@ attn_status attn::runtime::selectProjection(const attn_library *lib,
         desc.n_dim == facts.n && desc.isa <= limit &&
         mergesFor(desc, facts.attention) &&
         facts.transposed == bool(desc.flags & ATTN_KERNEL_UP_TRANSPOSED) &&
+        facts.latentRows == bool(desc.flags & ATTN_KERNEL_LATENT_ROWS) &&
         (!(desc.flags & ATTN_KERNEL_EMULATED) || allowEmulated);
     if (fits && (!best || desc.isa > best->isa))
       best = &desc;

@@ -21,6 +21,8 @@ struct ProjectionFacts {
   const attn_kernel_desc *attention = nullptr;
   /// Whether its weight lies as [heads, n, k].
   bool transposed = false;
+  /// Whether it reads the rows of a latent cache where they lie.
+  bool latentRows = false;
 };
 
 /// The projection of the highest level up to `limit` that has these facts.

@@ -8,6 +8,7 @@
 #include "../Decode.h"
 #include "../Validate.h"
 #include "GpuDecode.h"
+#include "GpuMlaMaterialize.h"
 #include "GpuProject.h"
 #include "attn_layout.h"
 
@@ -23,6 +24,7 @@ struct MlaSelection {
   gpu::Selection attention;
   gpu::Projection query, output;
   uint64_t queries, outputs, total; ///< byte offsets
+  gpu::Materialization materialization;
 };
 
 } // namespace
@@ -58,13 +60,24 @@ static attn_status selectFused(const attn_library &lib,
   return ATTN_OK;
 }
 
+static attn_status selectMaterialized(const attn_library &lib,
+                                      const attn_mla_params &p,
+                                      const attn_decode_params &d,
+                                      MlaSelection &s) {
+  s.form = ATTN_MLA_FORM_MATERIALIZED;
+  ATTN_TRY(gpu::selectMaterialized(lib, p, d, s.materialization));
+  s.total = s.materialization.total;
+  return ATTN_OK;
+}
+
 /// Chooses the form, and its kernels.
 static attn_status select(const attn_library &lib, const attn_mla_params &p,
                           const attn_decode_params &d, MlaSelection &s) {
   switch (p.form) {
   case ATTN_MLA_FORM_AUTO:
     if (selectAbsorbed(lib, p, d, s) == ATTN_OK ||
-        selectFused(lib, p, d, s) == ATTN_OK)
+        selectFused(lib, p, d, s) == ATTN_OK ||
+        selectMaterialized(lib, p, d, s) == ATTN_OK)
       return ATTN_OK;
     // Once more, for what the absorbed form lacks.
     [[fallthrough]];
@@ -73,10 +86,7 @@ static attn_status select(const attn_library &lib, const attn_mla_params &p,
   case ATTN_MLA_FORM_FUSED:
     return selectFused(lib, p, d, s);
   default:
-    return fail(ATTN_ERROR_UNSUPPORTED,
-                "form %s asked; on a GPU attn_mla_decode has absorbed and "
-                "fused alone",
-                formName(p.form));
+    return selectMaterialized(lib, p, d, s);
   }
 }
 
@@ -122,9 +132,10 @@ attn_status gpu::getWorkspaceSize(const attn_library &lib,
   return ATTN_OK;
 }
 
-/// The absorbed form is five launches. The plan comes first, as it is the one that waits for all
-/// that came before the call. Each of the others waits for the one before it
-/// before it ends, so that whoever waits for it has waited for all of them.
+/// The absorbed form is five launches. The plan comes first, as it is the one
+/// that waits for all that came before the call. Each of the others waits for
+/// the one before it before it ends, so that whoever waits for it has waited
+/// for all of them.
 attn_status gpu::mlaDecode(const attn_library &lib, const attn_mla_params &p,
                            const attn_decode_params &decode) {
   ATTN_TRY(checkBatch(decode));
@@ -137,6 +148,8 @@ attn_status gpu::mlaDecode(const attn_library &lib, const attn_mla_params &p,
   ATTN_TRY(checkWorkspace(p.workspace, p.workspace_bytes, s.total));
   if (s.form == ATTN_MLA_FORM_FUSED)
     return decompressAndAttend(lib, s.attention, p, decode);
+  if (s.form == ATTN_MLA_FORM_MATERIALIZED)
+    return materializeAndAttend(lib, s.materialization, p, decode);
   attn_decode_params d = makeAttention(p, decode, s);
   ATTN_TRY(check(s.attention, d));
 

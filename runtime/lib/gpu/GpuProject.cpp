@@ -44,15 +44,15 @@ attn_status gpu::checkRowCount(int64_t batch, int64_t tokens, int64_t tailDim) {
 attn_status gpu::launch(const attn_gpu_launcher &launcher,
                         const Projection &projection,
                         const attn_gpu_project &call, void *stream,
-                        bool dependent) {
+                        bool dependent, const attn_gpu_args &cache) {
   const attn_gpu_project_desc &desc = *projection.desc;
-  attn_gpu_args args = {};
+  attn_gpu_args args = cache;
   args.project = call;
-  attn_gpu_launch shape = {
-      {uint32_t(desc.column_blocks), uint32_t(desc.heads), 1},
-      uint32_t(desc.threads),
-      uint32_t(desc.shared_bytes),
-      dependent};
+  attn_gpu_launch shape = {{uint32_t(desc.column_blocks), uint32_t(desc.heads),
+                            uint32_t(std::max<int64_t>(call.row_parts, 1))},
+                           uint32_t(desc.threads),
+                           uint32_t(desc.shared_bytes),
+                           dependent};
   return launcher.launch(launcher.context, projection.function, &shape, stream,
                          &args);
 }

@@ -24,10 +24,12 @@ attn_status select(const attn_library &lib, const ProjectionFacts &facts,
 /// Refuses more rows, or chunks of their tails, than the kernels count.
 attn_status checkRowCount(int64_t batch, int64_t tokens, int64_t tailDim);
 
-/// `dependent`: the launch before it may still be running.
+/// `dependent`: the launch before it may still be running. `cache`: arguments
+/// of one that reads latent rows.
 attn_status launch(const attn_gpu_launcher &launcher,
                    const Projection &projection, const attn_gpu_project &call,
-                   void *stream, bool dependent);
+                   void *stream, bool dependent,
+                   const attn_gpu_args &cache = {});
 
 /// Params that are checked as for the CPU.
 attn_status project(const attn_project_params &params);

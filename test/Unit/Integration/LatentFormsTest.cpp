@@ -442,6 +442,21 @@ TEST(SimtLatentChain, MatchesTheOracle) {
     checkOnGPU(c, 1, Form::Absorbed);
 }
 
+// K and V of every head in memory, on chips whose shared memory makes for other
+// columns and rows: with pages of NaN, no tokens, a window, several groups.
+TEST(SimtMaterialized, MatchesTheOracle) {
+  const LatentCase cases[] = {
+      {2, 512, 64, 128, 128, 5, 64, {0, 5, 65}},
+      {1, 512, 64, 192, 256, 2, 16, {2, 40}, Element::F16},
+      {3, 256, 32, 64, 64, 3, 1, {3, 0, 77}, Element::F16},
+      {2, 96, 0, 32, 64, 33, 32, {33, 64, 197}},
+      {2, 64, 32, 32, 32, 3, 16, {3, 90, 150}, Element::BF16, true, 20},
+      grouped({4, 64, 32, 32, 32, 2, 16, {2, 0, 90}}, 2)};
+  for (const LatentCase &c : cases)
+    for (const char *chip : {"sm_80", "sm_86", "sm_90"})
+      checkOnGPU(c, 1, Form::Materialized, chip);
+}
+
 // The GPU's kernel that decompresses, on chips whose shared memory makes for
 // other tiles and chunks.
 TEST(SimtDecompressed, MatchesTheOracle) {

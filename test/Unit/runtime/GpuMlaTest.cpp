@@ -227,8 +227,8 @@ TEST_F(GpuMla, RefusesFormsThatTheLibraryLacks) {
   p.form = ATTN_MLA_FORM_MATERIALIZED;
   EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
   EXPECT_STREQ(attn_error_message(),
-               "form materialized asked; on a GPU attn_mla_decode has absorbed "
-               "and fused alone");
+               "no kernel fits; mla misses 5 facts, first kv_heads: 32 asked, "
+               "kernel has 1");
   p.form = ATTN_MLA_FORM_ABSORBED;
   EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
 }
