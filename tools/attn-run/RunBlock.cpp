@@ -17,15 +17,20 @@
 using namespace attn;
 using namespace attn::harness;
 
+/// Query rows of a CTA, at most (attn-select-gpu-schedule).
+static constexpr int64_t kMaxCTARows = 64;
+
 llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
                                     const model::LatentBlockSpec &spec,
                                     const RunOptions &runOptions,
                                     const BlockRun &run,
                                     llvm::json::Array &records) {
+  // A GPU's kernel decompresses once for all query rows of a CTA, the prices
+  // once for all query tokens.
+  bool fused = runOptions.device == "cpu" || run.block.queries <= kMaxCTARows;
   llvm::Expected<Form> chosen =
       run.form ? *run.form
-               : chooseForm(context, spec, run.block, run.machine,
-                            /*fused=*/true);
+               : chooseForm(context, spec, run.block, run.machine, fused);
   if (!chosen)
     return chosen.takeError();
   auto forms =

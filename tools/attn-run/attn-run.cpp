@@ -178,10 +178,6 @@ static bool runLatentBlock(mlir::MLIRContext &context,
           "--form must be absorbed, materialized or fused_decompress"));
   }
   model::LatentBlockSpec spec = exitOnError(loadLatentSpec(opts->input));
-  if (run.form == Form::Materialized && spec.attention.kvHeads != 1)
-    exitOnError(llvm::createStringError(
-        "latent rows of several groups are decompressed to memory by "
-        "attn_mla_decode alone; take another --form"));
   return exitOnError(runBlock(&context, spec, *opts, run, records));
 }
 

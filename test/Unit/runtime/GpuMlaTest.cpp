@@ -41,6 +41,30 @@ attn_gpu_kernel_desc fusedKernel() {
   return desc;
 }
 
+/// Attention over the K and V of every head, as they are made in memory.
+attn_gpu_kernel_desc fullKernel() {
+  attn_gpu_kernel_desc desc = gpuKernel();
+  desc.name = desc.decode = "full";
+  desc.plan = "full_plan";
+  desc.combine = "full_combine";
+  desc.kv_heads = 32;
+  desc.k_dim = kNope + kRope;
+  desc.v_dim = kV;
+  desc.q_len = 2;
+  return desc;
+}
+
+/// What makes `columns` of latent rows, 128 of them at a time.
+attn_gpu_project_desc rowProjection(const char *name, int32_t columns,
+                                    uint32_t flags, int32_t tail) {
+  attn_gpu_project_desc desc = gpuProjection(name, kRank, columns, ATTN_BF16);
+  desc.flags = flags | ATTN_KERNEL_LATENT_ROWS;
+  desc.ctas_per_sm = 2;
+  desc.rows = 128;
+  desc.tail_dim = tail;
+  return desc;
+}
+
 struct GpuMla : Gpu {
   GpuMla() {
     projections = {gpuProjection("query", kNope, kRank, ATTN_BF16),
@@ -72,6 +96,15 @@ struct GpuMla : Gpu {
     p.out_stride_batch = 2 * 32 * kV;
     p.workspace = devicePointer<void>(16);
     p.workspace_bytes = uint64_t(1) << 40;
+  }
+
+  /// A library of the form materialized alone, for a query in one piece.
+  void openFull(int64_t sms = 108) {
+    projections = {
+        rowProjection("keys", kNope, ATTN_KERNEL_UP_TRANSPOSED, kRope),
+        rowProjection("values", kV, 0, 0)};
+    p.q_rope = static_cast<const char *>(p.q_nope) + kNope * 2;
+    ASSERT_EQ(open({fullKernel()}, 80, sms), ATTN_OK) << attn_error_message();
   }
 
   attn_decode_params attention;
@@ -231,6 +264,116 @@ TEST_F(GpuMla, RefusesFormsThatTheLibraryLacks) {
                "kernel has 1");
   p.form = ATTN_MLA_FORM_ABSORBED;
   EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+}
+
+// K and V of every head to memory and attention over them, as a cache of one
+// block a request; taken where the library has nothing else.
+TEST_F(GpuMla, MaterializesInFiveLaunches) {
+  openFull();
+  attention.max_seq_len = 1000;
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  const auto &launches = recorder.launches;
+  const char *const names[] = {"full_plan", "keys", "values", "full",
+                               "full_combine"};
+  ASSERT_EQ(launches.size(), 5u);
+  for (size_t i = 0; i < 5; ++i)
+    EXPECT_EQ(launches[i].function, names[i]);
+
+  // The cache is the caller's, the rest the workspace's.
+  const attn_gpu_args &keys = launches[1].args, &values = launches[2].args;
+  EXPECT_EQ(keys.tensors.k, attention.k);
+  EXPECT_EQ(keys.block_table, attention.block_table);
+  EXPECT_EQ(keys.seq_lens, attention.seq_lens);
+  EXPECT_EQ(keys.project.tensors.weight, p.w_uk);
+  EXPECT_EQ(values.project.tensors.weight, p.w_uv);
+  EXPECT_EQ(keys.project.batch, attention.batch);
+  EXPECT_EQ(keys.project.group, 32);
+  EXPECT_EQ(keys.project.seen, 0);
+  EXPECT_NE(keys.project.lengths, nullptr);
+  EXPECT_EQ(values.project.lengths, nullptr);
+  EXPECT_EQ(gridOf(launches[1]), (std::vector<uint32_t>{kNope / 64, 32, 3}));
+  EXPECT_EQ(gridOf(launches[2]), (std::vector<uint32_t>{kV / 64, 32, 2}));
+
+  const attn_gpu_args &decode = launches[3].args;
+  EXPECT_EQ(decode.tensors.q, p.q_nope);
+  EXPECT_EQ(decode.tensors.q_stride_head, p.q_nope_stride_head);
+  EXPECT_EQ(decode.tensors.out, p.out);
+  EXPECT_EQ(decode.tensors.out_stride_token, p.out_stride_token);
+  EXPECT_EQ(decode.tensors.k, keys.project.tensors.out);
+  EXPECT_EQ(decode.tensors.v, values.project.tensors.out);
+  EXPECT_EQ(decode.tensors.k_stride_token, kNope + kRope);
+  EXPECT_EQ(decode.tensors.k_stride_head, 1000 * (kNope + kRope));
+  EXPECT_EQ(decode.tensors.k_stride_block, 32 * 1000 * (kNope + kRope));
+  EXPECT_EQ(decode.tensors.v_stride_head, 1000 * kV);
+  EXPECT_EQ(decode.block_table, nullptr);
+  EXPECT_EQ(decode.seq_lens, attention.seq_lens);
+
+  uint64_t bytes = 0;
+  ASSERT_EQ(attn_mla_workspace_size(lib.get(), &p, &bytes), ATTN_OK);
+  auto *workspace = static_cast<const char *>(p.workspace);
+  auto *v = static_cast<const char *>(decode.tensors.v);
+  int64_t tokens = int64_t(attention.max_batch) * 32 * 1000;
+  EXPECT_EQ(int64_t(bytes), v - workspace + tokens * kV * 2);
+  EXPECT_GE(v - static_cast<const char *>(decode.tensors.k),
+            tokens * (kNope + kRope) * 2);
+  recorder.launches.clear();
+  p.workspace_bytes = bytes - 1;
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_WORKSPACE_SIZE);
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
+// With lengths that pages alone give, the keys' projection counts the tokens
+// for the attention, which has no table to count them by.
+TEST_F(GpuMla, MaterializesByPages) {
+  openFull();
+  attention.block_table = nullptr;
+  attention.block_table_stride = attention.max_blocks = 0;
+  attention.seq_lens = nullptr;
+  attention.indptr = devicePointer<int32_t>(20);
+  attention.indices = devicePointer<void>(21);
+  attention.last_page_len = devicePointer<int32_t>(22);
+  attention.max_indices = 200;
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(recorder.launches.size(), 5u);
+  const attn_gpu_args &keys = recorder.launches[1].args;
+  EXPECT_EQ(keys.block_indptr, attention.indptr);
+  EXPECT_EQ(keys.last_page_len, attention.last_page_len);
+  const attn_gpu_args &decode = recorder.launches[3].args;
+  EXPECT_EQ(decode.seq_lens, keys.project.lengths);
+  EXPECT_EQ(decode.block_indptr, nullptr);
+  EXPECT_EQ(decode.last_page_len, nullptr);
+}
+
+// What a capture has fixed must do for any batch.
+TEST_F(GpuMla, MaterializationDependsOnCapacitiesAlone) {
+  openFull(/*sms=*/1000);
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK);
+  attention.batch = 1;
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK);
+  ASSERT_EQ(recorder.launches.size(), 10u);
+  for (size_t i = 0; i < 5; ++i)
+    EXPECT_EQ(memcmp(&recorder.launches[i].shape,
+                     &recorder.launches[i + 5].shape, sizeof(attn_gpu_launch)),
+              0)
+        << i;
+}
+
+TEST_F(GpuMla, MaterializationRefusesBadCalls) {
+  openFull();
+  const BadCall<attn_mla_params> cases[] = {
+      {"a rotary part elsewhere",
+       [](auto &p) { p.q_rope = devicePointer<void>(12); }, ATTN_ERROR_STRIDE},
+      {"another nope", [](auto &p) { p.nope = 64; }, ATTN_ERROR_UNSUPPORTED},
+      {"another v", [](auto &p) { p.v = 64; }, ATTN_ERROR_UNSUPPORTED},
+      {"no weights", [](auto &p) { p.w_uk = nullptr; },
+       ATTN_ERROR_NULL_POINTER},
+  };
+  expectRefused(cases, p, [&](const attn_mla_params *call) {
+    return attn_mla_decode(lib.get(), call);
+  });
+  projections[0].tail_dim = 32;
+  ASSERT_EQ(open({fullKernel()}), ATTN_OK);
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
 }
 
 // One kernel in the place of three: its grid is of query heads, its partial
