@@ -64,7 +64,7 @@ func.func @unknown(%c: tensor<1x?x512xbf16>, %w_uk: tensor<128x512x128xbf16>, %w
 // 147 on (select-form.mlir).
 
 // AMX-LABEL: func @over_1024(
-// AMX: %[[BOUND:.*]] = arith.constant 67 : index
+// AMX: %[[BOUND:.*]] = arith.constant 68 : index
 // AMX: arith.cmpi slt, %{{.*}}, %[[BOUND]]
 // AMX: attn.attend {{.*}}fused_decompress
 func.func @over_1024(%c: tensor<1x1024x512xbf16>, %w_uk: tensor<128x512x128xbf16>, %w_uv: tensor<128x512x128xbf16>,
