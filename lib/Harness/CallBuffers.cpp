@@ -25,15 +25,29 @@ spanOf(int64_t elementBytes, int64_t inner,
   return elements * elementBytes;
 }
 
+namespace {
+/// The tensors of one struct of parameters.
+struct BufferList {
+  explicit BufferList(const void *params)
+      : params(static_cast<const char *>(params)) {}
+
+  void add(const char *name, size_t field, size_t bytes, bool isWritten) {
+    void *pointer;
+    std::memcpy(static_cast<void *>(&pointer), params + field, sizeof pointer);
+    if (pointer && bytes)
+      buffers.push_back({name, field, pointer, bytes, isWritten});
+  }
+
+  const char *params;
+  std::vector<CallBuffer> buffers;
+};
+} // namespace
+
 std::vector<CallBuffer>
 attn::harness::listBuffers(const attn_decode_params &p) {
-  std::vector<CallBuffer> list;
+  BufferList list(&p);
   auto add = [&](const char *name, size_t field, size_t bytes, bool isWritten) {
-    void *pointer;
-    std::memcpy(&pointer, reinterpret_cast<const char *>(&p) + field,
-                sizeof pointer);
-    if (pointer && bytes)
-      list.push_back({name, field, pointer, bytes, isWritten});
+    list.add(name, field, bytes, isWritten);
   };
   int64_t element = attn_dtype_size(p.dtype);
   add("q", offsetof(attn_decode_params, q),
@@ -82,5 +96,39 @@ attn::harness::listBuffers(const attn_decode_params &p) {
               {p.q_len, p.lse_stride_token},
               {p.q_heads, p.lse_stride_head}}),
       true);
-  return list;
+  return list.buffers;
+}
+
+std::vector<CallBuffer>
+attn::harness::listBuffers(const attn_mla_params &p,
+                           const attn_decode_params &d) {
+  BufferList list(&p);
+  int64_t element = attn_dtype_size(d.dtype);
+  int64_t rope = d.k_dim - d.v_dim, perHead = int64_t(d.v_dim) * d.q_heads;
+  bool joined =
+      p.q_rope == static_cast<const char *>(p.q_nope) + p.nope * element;
+  list.add("q_nope", offsetof(attn_mla_params, q_nope),
+           spanOf(element, p.nope + (joined ? rope : 0),
+                  {{d.batch, p.q_nope_stride_batch},
+                   {d.q_len, p.q_nope_stride_token},
+                   {d.q_heads, p.q_nope_stride_head}}),
+           false);
+  if (rope && !joined)
+    list.add("q_rope", offsetof(attn_mla_params, q_rope),
+             spanOf(element, rope,
+                    {{d.batch, p.q_rope_stride_batch},
+                     {d.q_len, p.q_rope_stride_token},
+                     {d.q_heads, p.q_rope_stride_head}}),
+             false);
+  list.add("w_uk", offsetof(attn_mla_params, w_uk), perHead * p.nope * element,
+           false);
+  list.add("w_uv", offsetof(attn_mla_params, w_uv), perHead * p.v * element,
+           false);
+  list.add("out", offsetof(attn_mla_params, out),
+           spanOf(element, p.v,
+                  {{d.batch, p.out_stride_batch},
+                   {d.q_len, p.out_stride_token},
+                   {d.q_heads, p.out_stride_head}}),
+           true);
+  return list.buffers;
 }

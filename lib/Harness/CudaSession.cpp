@@ -10,6 +10,7 @@
 #include "attn/Harness/CallBuffers.h"
 #include "attn/Harness/Session.h"
 #include "attn/Pipelines/GPUPipeline.h"
+#include "attn_layout.h"
 #include "cuda/Driver.h"
 
 #include "llvm/ADT/ScopeExit.h"
@@ -134,38 +135,62 @@ llvm::Expected<std::string> CudaSession::deviceName() const {
 struct CudaSession::DeviceCall {
   attn_decode_params params;
   std::vector<CallBuffer> buffers; ///< on the host
-  std::vector<cuda::DevicePtr> copies;
+  std::vector<unsigned long long> copies;
 };
+
+/// Puts copies of the buffers in their places in `params`.
+llvm::Error CudaSession::upload(llvm::ArrayRef<CallBuffer> buffers,
+                                void *params,
+                                std::vector<unsigned long long> &copies) {
+  for (const CallBuffer &buffer : buffers) {
+    auto copy = context->allocate(buffer.bytes);
+    if (!copy)
+      return copy.takeError();
+    if (llvm::Error error = context->check(
+            context->driver->memcpyHtoD(*copy, buffer.pointer, buffer.bytes),
+            "cuMemcpyHtoD"))
+      return error;
+    copies.push_back(*copy);
+    std::memcpy(static_cast<char *>(params) + buffer.field, &*copy,
+                sizeof *copy);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error CudaSession::download(llvm::ArrayRef<CallBuffer> buffers,
+                                  llvm::ArrayRef<unsigned long long> copies) {
+  for (auto [buffer, copy] : llvm::zip(buffers, copies))
+    if (buffer.isWritten)
+      if (llvm::Error error = context->check(
+              context->driver->memcpyDtoH(buffer.pointer, copy, buffer.bytes),
+              "cuMemcpyDtoH"))
+        return error;
+  return llvm::Error::success();
+}
+
+llvm::Expected<void *> CudaSession::allocateWorkspace(uint64_t bytes) {
+  auto workspace = context->allocate(std::max<uint64_t>(bytes, 1));
+  if (!workspace)
+    return workspace.takeError();
+  void *pointer;
+  std::memcpy(static_cast<void *>(&pointer), &*workspace, sizeof pointer);
+  return pointer;
+}
 
 llvm::Expected<CudaSession::DeviceCall>
 CudaSession::upload(const attn_decode_params &params) {
-  Context &cuda = *context;
   DeviceCall call{params, listBuffers(params), {}};
   call.params.device = ATTN_DEVICE_CUDA;
   call.params.pool = nullptr;
-  auto put = [&](size_t field, cuda::DevicePtr pointer) {
-    std::memcpy(reinterpret_cast<char *>(&call.params) + field, &pointer,
-                sizeof pointer);
-  };
   if (llvm::Error error = toError(attn_decode_workspace_size(
           library, &call.params, &call.params.workspace_bytes)))
     return std::move(error);
-  for (const CallBuffer &buffer : call.buffers) {
-    auto copy = cuda.allocate(buffer.bytes);
-    if (!copy)
-      return copy.takeError();
-    if (llvm::Error error = cuda.check(
-            cuda.driver->memcpyHtoD(*copy, buffer.pointer, buffer.bytes),
-            "cuMemcpyHtoD"))
-      return std::move(error);
-    call.copies.push_back(*copy);
-    put(buffer.field, *copy);
-  }
-  auto workspace =
-      cuda.allocate(std::max<uint64_t>(call.params.workspace_bytes, 1));
+  if (llvm::Error error = upload(call.buffers, &call.params, call.copies))
+    return std::move(error);
+  auto workspace = allocateWorkspace(call.params.workspace_bytes);
   if (!workspace)
     return workspace.takeError();
-  put(offsetof(attn_decode_params, workspace), *workspace);
+  call.params.workspace = *workspace;
   return call;
 }
 
@@ -180,13 +205,46 @@ llvm::Error CudaSession::decode(const attn_decode_params &params) {
   if (llvm::Error error = cuda.check(
           cuda.driver->streamSynchronize(params.stream), "running the kernels"))
     return error;
-  for (auto [buffer, copy] : llvm::zip(call->buffers, call->copies))
-    if (buffer.isWritten)
-      if (llvm::Error error = cuda.check(
-              cuda.driver->memcpyDtoH(buffer.pointer, copy, buffer.bytes),
-              "cuMemcpyDtoH"))
-        return error;
-  return llvm::Error::success();
+  return download(call->buffers, call->copies);
+}
+
+llvm::Error CudaSession::decode(attn_mla_params params,
+                                attn_decode_params attention) {
+  Context &cuda = *context;
+  auto freeMemory = llvm::scope_exit([&] { cuda.freeMemory(); });
+  attention.device = ATTN_DEVICE_CUDA;
+  attention.pool = nullptr;
+  attention.q = attention.out = nullptr; // what the call has in their place
+  params.decode = &attention;
+  if (llvm::Error error = toError(
+          attn_mla_workspace_size(library, &params, &params.workspace_bytes)))
+    return error;
+  std::vector<CallBuffer> outer = listBuffers(params, attention);
+  std::vector<CallBuffer> inner = listBuffers(attention);
+  // Rotary columns that lie behind the others keep their place.
+  int64_t nope = params.nope * attn_dtype_size(attention.dtype);
+  bool joined =
+      params.q_rope == static_cast<const char *>(params.q_nope) + nope;
+  std::vector<unsigned long long> outerCopies, innerCopies;
+  if (llvm::Error error = upload(outer, &params, outerCopies))
+    return error;
+  if (llvm::Error error = upload(inner, &attention, innerCopies))
+    return error;
+  if (joined)
+    params.q_rope = static_cast<const char *>(params.q_nope) + nope;
+  auto workspace = allocateWorkspace(params.workspace_bytes);
+  if (!workspace)
+    return workspace.takeError();
+  params.workspace = *workspace;
+  if (llvm::Error error = toError(attn_mla_decode(library, &params)))
+    return error;
+  if (llvm::Error error =
+          cuda.check(cuda.driver->streamSynchronize(attention.stream),
+                     "running the kernels"))
+    return error;
+  if (llvm::Error error = download(outer, outerCopies))
+    return error;
+  return download(inner, innerCopies);
 }
 
 llvm::Expected<std::vector<double>>

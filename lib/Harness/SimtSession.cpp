@@ -88,12 +88,17 @@ void SimtSession::useMemory(std::unique_ptr<simt::Memory> buffers) {
 }
 
 /// Tells the emulator what memory a call may touch.
-void SimtSession::registerBuffers(const attn_decode_params &params) {
-  memory = std::make_unique<simt::Memory>();
-  for (const CallBuffer &buffer : listBuffers(params))
+/// Tells the emulator of tensors.
+void SimtSession::addBuffers(llvm::ArrayRef<CallBuffer> buffers) {
+  for (const CallBuffer &buffer : buffers)
     memory->add(buffer.pointer, buffer.bytes, buffer.name,
                 buffer.isWritten ? simt::Memory::ReadWrite
                                  : simt::Memory::ReadOnly);
+}
+
+void SimtSession::registerBuffers(const attn_decode_params &params) {
+  memory = std::make_unique<simt::Memory>();
+  addBuffers(listBuffers(params));
   if (params.workspace_bytes)
     memory->add(params.workspace, params.workspace_bytes, "workspace",
                 simt::Memory::ReadWrite, /*initialized=*/false);
@@ -150,16 +155,6 @@ SimtSession::create(mlir::ModuleOp module, const SimtOptions &options) {
 
 SimtSession::~SimtSession() { attn_library_close(library); }
 
-/// Tells the emulator of one tensor of 16-bit elements.
-static void addTensor(simt::Memory &memory, const void *base, int64_t row,
-                      std::initializer_list<std::pair<int64_t, int64_t>> dims,
-                      const char *name, simt::Memory::Access access) {
-  int64_t elements = row;
-  for (auto [extent, stride] : dims)
-    elements += (extent - 1) * stride;
-  memory.add(base, elements * 2, name, access);
-}
-
 llvm::Error SimtSession::decode(attn_mla_params params,
                                 attn_decode_params attention) {
   attention.device = ATTN_DEVICE_CUDA;
@@ -179,33 +174,7 @@ llvm::Error SimtSession::decode(attn_mla_params params,
   inner.workspace = params.workspace;
   inner.workspace_bytes = needed;
   registerBuffers(inner);
-  const attn_decode_params &d = attention;
-  int64_t rope = d.k_dim - d.v_dim, perHead = int64_t(d.v_dim) * d.q_heads;
-  // Rows of q_nope and q_rope may be parts of the same rows.
-  const char *query = static_cast<const char *>(params.q_nope);
-  int64_t width = params.nope;
-  if (params.q_rope == query + width * 2)
-    width += rope;
-  else if (rope)
-    addTensor(*memory, params.q_rope, rope,
-              {{d.batch, params.q_rope_stride_batch},
-               {d.q_len, params.q_rope_stride_token},
-               {d.q_heads, params.q_rope_stride_head}},
-              "q_rope", simt::Memory::ReadOnly);
-  addTensor(*memory, query, width,
-            {{d.batch, params.q_nope_stride_batch},
-             {d.q_len, params.q_nope_stride_token},
-             {d.q_heads, params.q_nope_stride_head}},
-            "q_nope", simt::Memory::ReadOnly);
-  addTensor(*memory, params.w_uk, perHead * params.nope, {}, "w_uk",
-            simt::Memory::ReadOnly);
-  addTensor(*memory, params.w_uv, perHead * params.v, {}, "w_uv",
-            simt::Memory::ReadOnly);
-  addTensor(*memory, params.out, params.v,
-            {{d.batch, params.out_stride_batch},
-             {d.q_len, params.out_stride_token},
-             {d.q_heads, params.out_stride_head}},
-            "out", simt::Memory::ReadWrite);
+  addBuffers(listBuffers(params, attention));
   return run([&] { return attn_mla_decode(library, &params); });
 }
 

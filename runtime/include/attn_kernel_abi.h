@@ -124,9 +124,8 @@ enum attn_kernel_flags {
   ATTN_KERNEL_UP_TRANSPOSED =
       1u << 8, /**< reads w_uk as [q_heads, nope, rank]; a projection:
                    its weight as [heads, n_dim, k_dim] */
-      ATTN_KERNEL_LATENT_ROWS =
-          1u << 9 /**< a projection, for a GPU: of the rows of
-                       a latent cache (attn_gpu_abi.h) */
+  ATTN_KERNEL_LATENT_ROWS = 1u << 9 /**< a projection, for a GPU: of the rows of
+                                         a latent cache (attn_gpu_abi.h) */
 };
 
 /** Compile-time facts of one kernel. */

@@ -579,7 +579,8 @@ typedef enum attn_mla_form {
     up-projections was compiled to, in the form that `form` asks for. On a GPU
     it is any; MATERIALIZED reads q_nope and q_rope as one row there, and has K
     and V of all heads of max_batch requests in the workspace: max_batch *
-    q_heads * max_seq_len * (nope + rope + v) elements. Zero-initialise, set struct_size, then fill. */
+    q_heads * max_seq_len * (nope + rope + v) elements. Zero-initialise, set
+    struct_size, then fill. */
 typedef struct attn_mla_params {
   uint32_t struct_size; /**< sizeof(attn_mla_params) */
   uint32_t flags;       /**< 0 */

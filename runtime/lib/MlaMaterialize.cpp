@@ -210,6 +210,7 @@ void Worker::decompress(int64_t request, int64_t head, TokenRange tokens) {
 /// Where token 0 of a request would be, whose row `first` is at `rows`. Formed
 /// as a number: it may lie outside of the workspace.
 static const void *originOf(const char *rows, int64_t first, int64_t bytes) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   return reinterpret_cast<const void *>(reinterpret_cast<uintptr_t>(rows) -
                                         uintptr_t(first) * uintptr_t(bytes));
 }

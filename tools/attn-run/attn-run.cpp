@@ -152,9 +152,6 @@ static bool runLatentBlock(mlir::MLIRContext &context,
                            llvm::json::Array &records) {
   if (opts->context.size() > 1)
     exitOnError(llvm::createStringError("--block takes one --context"));
-  if (opts->device == "cuda")
-    exitOnError(llvm::createStringError(
-        "--block runs on the CPU and in the emulator (--device simt)"));
   if (!opts->emit.empty() || opts->interpretOnly || opts->batchInvariant)
     exitOnError(llvm::createStringError(
         "--block takes no --emit, --interpret or --batch-invariant"));

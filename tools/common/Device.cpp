@@ -106,8 +106,9 @@ public:
   llvm::Error decode(const attn_decode_params &params) override {
     return session->decode(params);
   }
-  llvm::Error decode(attn_mla_params, attn_decode_params) override {
-    return llvm::createStringError("--block does not run on --device cuda yet");
+  llvm::Error decode(attn_mla_params params,
+                     attn_decode_params attention) override {
+    return session->decode(params, attention);
   }
 
 private:

@@ -8,6 +8,7 @@
 #ifndef ATTN_HARNESS_CUDASESSION_H
 #define ATTN_HARNESS_CUDASESSION_H
 
+#include "attn/Harness/CallBuffers.h"
 #include "attn/Target/GPUKernels.h"
 #include "attn/Target/NVVMCompiler.h"
 #include "attn_gpu.h"
@@ -30,6 +31,8 @@ public:
   /// Runs one call on tensors of the host: copies them to the GPU, launches,
   /// waits, and copies the results back.
   llvm::Error decode(const attn_decode_params &params);
+  /// The same of latent attention from the query to the output.
+  llvm::Error decode(attn_mla_params params, attn_decode_params attention);
 
   /// Seconds of a call, plan and combine included: `repetitions` times a CUDA
   /// graph of at least 20 calls that take the given ones in turn, over the
@@ -50,6 +53,11 @@ private:
   struct Context;
   struct DeviceCall;
   llvm::Expected<DeviceCall> upload(const attn_decode_params &params);
+  llvm::Error upload(llvm::ArrayRef<CallBuffer> buffers, void *params,
+                     std::vector<unsigned long long> &copies);
+  llvm::Error download(llvm::ArrayRef<CallBuffer> buffers,
+                       llvm::ArrayRef<unsigned long long> copies);
+  llvm::Expected<void *> allocateWorkspace(uint64_t bytes);
 
   std::unique_ptr<Context> context;
   std::unique_ptr<GPUKernels> kernels;

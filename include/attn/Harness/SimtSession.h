@@ -10,6 +10,7 @@
 
 #include "attn/Bench/Buffer.h"
 #include "attn/EmulationSIMT/Launch.h"
+#include "attn/Harness/CallBuffers.h"
 #include "attn/Target/GPUKernels.h"
 #include "attn/Target/SIMTJit.h"
 #include "attn_gpu.h"
@@ -76,6 +77,7 @@ private:
                             const attn_gpu_launch *shape, void *stream,
                             const attn_gpu_args *args);
   void registerBuffers(const attn_decode_params &params);
+  void addBuffers(llvm::ArrayRef<CallBuffer> buffers);
 
   std::unique_ptr<GPUKernels> kernels;
   attn_gpu_kernel_table table = {};
