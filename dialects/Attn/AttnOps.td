@@ -41,8 +41,8 @@ def Attn_AttendOp : Attn_Op<"attend", [Pure, AttrSizedOperandSegments]> {
 
     With `up(W_UK, W_UV)` the rows `[c | r]` of the key are latent ones, and
     what is attended to is decompressed from them: head `h` has the key
-    `[c W_UK[h] | r]` and the value `c W_UV[h]` of the row `g`. `form` says how a kernel goes
-    about it and changes nothing else.
+    `[c W_UK[h] | r]` and the value `c W_UV[h]` of its group's row. `form` says how
+    a kernel goes about it and changes nothing else.
 
     Keys and values come from a cache, or from tensors `[B, T, kv, D]`; then
     `lens` may give the valid tokens of each sequence (default: all `T`).

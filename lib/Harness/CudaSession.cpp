@@ -221,17 +221,18 @@ llvm::Error CudaSession::decode(attn_mla_params params,
     return error;
   std::vector<CallBuffer> outer = listBuffers(params, attention);
   std::vector<CallBuffer> inner = listBuffers(attention);
-  // Rotary columns that lie behind the others keep their place.
-  int64_t nope = params.nope * attn_dtype_size(attention.dtype);
-  bool joined =
-      params.q_rope == static_cast<const char *>(params.q_nope) + nope;
+  // Rotary columns that are listed as part of the others keep their place.
+  bool joined = llvm::none_of(outer, [](const CallBuffer &buffer) {
+    return buffer.field == offsetof(attn_mla_params, q_rope);
+  });
   std::vector<unsigned long long> outerCopies, innerCopies;
   if (llvm::Error error = upload(outer, &params, outerCopies))
     return error;
   if (llvm::Error error = upload(inner, &attention, innerCopies))
     return error;
   if (joined)
-    params.q_rope = static_cast<const char *>(params.q_nope) + nope;
+    params.q_rope = static_cast<const char *>(params.q_nope) +
+                    params.nope * attn_dtype_size(attention.dtype);
   auto workspace = allocateWorkspace(params.workspace_bytes);
   if (!workspace)
     return workspace.takeError();

@@ -293,6 +293,16 @@ void attn::runtime::joinQueryRow(const attn_mla_params &p,
            size_t((d.k_dim - d.v_dim) * size));
 }
 
+void attn::runtime::setRowStrides(const attn_mla_params &p,
+                                  attn_kernel_args &args) {
+  args.q_stride_batch = p.q_nope_stride_batch;
+  args.q_stride_token = p.q_nope_stride_token;
+  args.q_stride_head = p.q_nope_stride_head;
+  args.out_stride_batch = p.out_stride_batch;
+  args.out_stride_token = p.out_stride_token;
+  args.out_stride_head = p.out_stride_head;
+}
+
 void attn::runtime::setDenseRows(attn_decode_params &d, const void *q,
                                  void *out) {
   d.q = q;

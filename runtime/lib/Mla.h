@@ -52,6 +52,9 @@ void joinQueryRow(const attn_mla_params &params,
                   const attn_decode_params &decode, int64_t request,
                   int64_t token, int64_t head, char *to);
 
+/// Has a kernel that reads q_nope and writes out find their rows.
+void setRowStrides(const attn_mla_params &params, attn_kernel_args &args);
+
 /// Has the attention read its query at `q` and write to `out`: rows as wide as
 /// the cache's, in one piece.
 void setDenseRows(attn_decode_params &decode, const void *q, void *out);

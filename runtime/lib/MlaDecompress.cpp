@@ -88,12 +88,7 @@ attn_status attn::runtime::decompressAndAttend(const attn_mla_params &p,
   DecodeJob job;
   ATTN_TRY(prepareDecode(d, selection, job));
   attn_kernel_args &args = job.args;
-  args.out_stride_batch = p.out_stride_batch;
-  args.out_stride_token = p.out_stride_token;
-  args.out_stride_head = p.out_stride_head;
-  args.q_stride_batch = p.q_nope_stride_batch;
-  args.q_stride_token = p.q_nope_stride_token;
-  args.q_stride_head = p.q_nope_stride_head;
+  setRowStrides(p, args);
   args.w_uk = p.w_uk;
   args.w_uv = p.w_uv;
   PoolSession session(d.pool);

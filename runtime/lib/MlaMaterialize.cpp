@@ -284,17 +284,12 @@ attn::runtime::materializeAndAttend(const attn_mla_params &p,
   job.joined = areQueriesJoined(p, d);
   attn_kernel_args &args = job.args;
   args = getKernelArgs(d, /*partialOut=*/nullptr, /*partialLse=*/nullptr);
-  args.q_stride_batch = p.q_nope_stride_batch;
-  args.q_stride_token = p.q_nope_stride_token;
-  args.q_stride_head = p.q_nope_stride_head;
+  setRowStrides(p, args);
   args.k_stride_block = args.k_stride_head = 0;
   args.k_stride_token = p.nope + d.k_dim - d.v_dim;
   args.v_stride_block = args.v_stride_head = 0;
   args.v_stride_token = p.v;
   args.page_size = kUnpaged;
-  args.out_stride_batch = p.out_stride_batch;
-  args.out_stride_token = p.out_stride_token;
-  args.out_stride_head = p.out_stride_head;
   job.threads = std::min<int64_t>(attn_pool_size(d.pool), d.batch * d.q_heads);
   PoolSession(job.threads > 1 ? d.pool : nullptr).run(runHeads, &job);
   return ATTN_OK;

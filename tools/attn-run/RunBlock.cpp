@@ -10,15 +10,13 @@
 
 #include "attn/Harness/Check.h"
 #include "attn/Harness/LatentProblem.h"
+#include "attn/Target/SharedLayout.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <chrono>
 
 using namespace attn;
 using namespace attn::harness;
-
-/// Query rows of a CTA, at most (attn-select-gpu-schedule).
-static constexpr int64_t kMaxCTARows = 64;
 
 llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
                                     const model::LatentBlockSpec &spec,
@@ -27,7 +25,8 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
                                     llvm::json::Array &records) {
   // A GPU's kernel decompresses once for all query rows of a CTA, the prices
   // once for all query tokens.
-  bool fused = runOptions.device == "cpu" || run.block.queries <= kMaxCTARows;
+  bool fused =
+      runOptions.device == "cpu" || run.block.queries <= nvvm::kMaxQueryRows;
   llvm::Expected<Form> chosen =
       run.form ? *run.form
                : chooseForm(context, spec, run.block, run.machine, fused);

@@ -22,6 +22,9 @@ namespace attn::nvvm {
 /// ldmatrix, 16 bytes.
 constexpr int64_t kChunk = 8;
 
+/// Query rows of a CTA of the decode kernel, at most.
+constexpr int64_t kMaxQueryRows = 64;
+
 /// A matrix of 16-bit elements in rows of 16-byte chunks, swizzled so that the
 /// same chunk of eight consecutive rows (what ldmatrix reads at once) lies in
 /// eight different groups of banks, and no padding is needed for any width.

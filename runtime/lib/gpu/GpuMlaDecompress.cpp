@@ -36,12 +36,7 @@ attn_status gpu::decompressAndAttend(const attn_library &lib,
   ATTN_TRY(check(attention, d));
   attn_gpu_args args = makeArgs(d, attention.layout);
   attn_kernel_args &tensors = args.tensors;
-  tensors.q_stride_batch = p.q_nope_stride_batch;
-  tensors.q_stride_token = p.q_nope_stride_token;
-  tensors.q_stride_head = p.q_nope_stride_head;
-  tensors.out_stride_batch = p.out_stride_batch;
-  tensors.out_stride_token = p.out_stride_token;
-  tensors.out_stride_head = p.out_stride_head;
+  setRowStrides(p, tensors);
   tensors.w_uk = p.w_uk;
   tensors.w_uv = p.w_uv;
   args.project.tail = p.q_rope;

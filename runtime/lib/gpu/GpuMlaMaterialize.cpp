@@ -102,12 +102,7 @@ static attn_gpu_args makeAttention(const attn_gpu_args &latent,
   args.block_indptr = args.last_page_len = nullptr;
   if (!args.seq_lens)
     args.seq_lens = reinterpret_cast<int32_t *>(workspace + s.lengths);
-  tensors.q_stride_batch = p.q_nope_stride_batch;
-  tensors.q_stride_token = p.q_nope_stride_token;
-  tensors.q_stride_head = p.q_nope_stride_head;
-  tensors.out_stride_batch = p.out_stride_batch;
-  tensors.out_stride_token = p.out_stride_token;
-  tensors.out_stride_head = p.out_stride_head;
+  setRowStrides(p, tensors);
   return args;
 }
 

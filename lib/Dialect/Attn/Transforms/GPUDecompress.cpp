@@ -118,7 +118,8 @@ attn::chooseGPUDecompress(MLIRContext *ctx, const NVVMArch &arch,
     if (s.v % (16 * warps))
       continue;
     int64_t unit = warps % 2 ? 16 * warps : 8 * warps;
-    for (int64_t rows = 16; rows <= 64 && rows < queries + 16; rows += 16)
+    for (int64_t rows = 16; rows <= nvvm::kMaxQueryRows && rows < queries + 16;
+         rows += 16)
       for (int64_t tile = unit; tile <= std::min<int64_t>(32 * warps, 128);
            tile += unit)
         for (int64_t depth : {16, 32, 64})

@@ -154,7 +154,7 @@ tile::GPUProjectionScheduleAttr chooseProjection(MLIRContext *ctx,
     if (n % columns)
       continue;
     int64_t warps = columns / 16;
-    for (int64_t rows = 16; rows <= 64; rows += 16) {
+    for (int64_t rows = 16; rows <= nvvm::kMaxQueryRows; rows += 16) {
       int64_t bytes =
           nvvm::ProjectionSharedMemory(
               {k, columns, rows, wide, /*transposed=*/false, /*rowStages=*/0})
