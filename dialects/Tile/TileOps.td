@@ -39,8 +39,17 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
     decompressed once for all query tokens, and one head's state is kept.
     `up_schedule`, or `gpu_up_schedule`, says how it multiplies.
 
+    With `rest` the first `rest` columns of one operand of the scores are numbers
+    that were rounded, and what rounding left of them follows as `rest` more
+    columns, before the others: of the query where V is in K, as W_UK's product
+    with it has to be rounded; of the keys otherwise, made by `up` or lying in
+    the cache like this, whose `k` then counts them. `tile.dot` adds both parts'
+    products.
+
     Constraints: (N1) group and q_len positive; (N2) element types bf16, f16 or
-    f32 in `cache`; (N3) `up` needs `v_in_k`, and a kernel that streams.
+    f32 in `cache`; (N3) `up` needs `v_in_k`, and a kernel that streams; (N4)
+    `rest` needs bf16, a multiple of 32, and a kernel that streams; with `up` it
+    is `nope`, of other latent rows `v`, and else at most half of `k`.
 
     Example:
     ```mlir
@@ -60,19 +69,27 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
       UnitAttr:$causal, UnitAttr:$sinks, UnitAttr:$score_mod,
       UnitAttr:$wide_output, OptionalAttr<Tile_UpAttr>:$up,
       OptionalAttr<Tile_ProjectionScheduleAttr>:$up_schedule,
-      OptionalAttr<Tile_GPUUpScheduleAttr>:$gpu_up_schedule);
+      OptionalAttr<Tile_GPUUpScheduleAttr>:$gpu_up_schedule,
+      DefaultValuedAttr<I64Attr, "0">:$rest);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// Query rows per head that has a K of its own.
     int64_t getRows() { return (getUp() ? 1 : getGroup()) * getQLen(); }
-    /// Width of the keys and of the values that queries meet.
+    /// Columns of the query or the keys of which a rest follows.
+    int64_t getQueryRest() { return restIsOfQuery() ? getRest() : 0; }
+    int64_t getKeyRest() { return restIsOfQuery() ? 0 : getRest(); }
+    bool restIsOfQuery() { return getCache().getVInK() && !getUp(); }
+    /// Width of the keys, without a rest, and of the values that queries meet.
     int64_t getKeyWidth() {
       CacheAttr cache = getCache();
       return getUp() ? getUp()->getNope() + cache.getK() - cache.getV()
-                     : cache.getK();
+                     : cache.getK() - getKeyRest();
     }
+    /// The same with the rest, of the query and of the keys.
+    int64_t getQueryColumns() { return getKeyWidth() + getQueryRest(); }
+    int64_t getKeyColumns() { return getKeyWidth() + getKeyRest(); }
     int64_t getValueWidth() { return getUp() ? getUp()->getV() : getCache().getV(); }
   }];
 }
@@ -80,7 +97,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [Symbol, IsolatedFromAbove, NoTerminator,
 def Tile_QueryOp : Tile_Op<"query", [Pure]> {
   let summary = "The query rows of the work item";
   let description = [{
-    `group × q_len` rows of K's width.
+    `group × q_len` rows of K's width, and of what the kernel's `rest` adds.
 
     ```mlir
     %q = tile.query : !tile.tile<4x128xbf16>
@@ -200,11 +217,12 @@ def Tile_DecompressOp : Tile_Op<"decompress", [Pure]> {
   let summary = "Latent rows times a head's matrix";
   let description = [{
     `result[t, n] = sum_r rows[t, r] * weight[r, n]`, accumulated in f32 and
-    rounded to the element type. Columns of the rows past the matrix, the rotary
-    part, follow the product as they are.
+    rounded to the element type. With `rest` what that leaves of the N columns,
+    rounded too, follows them. Columns of the rows past the matrix, the rotary
+    part, come last, as they are.
 
     Constraints: (D1) rows `T×C`, weight `R×N` with R <= C, result `T×(N + C -
-    R)`, all of one element type.
+    R)`, with `rest` `T×(2 N + C - R)`, all of one element type.
 
     Example (test/Conversion/AttnToTile/projections.mlir):
     ```mlir
@@ -212,7 +230,7 @@ def Tile_DecompressOp : Tile_Op<"decompress", [Pure]> {
       : (!tile.tile<64x576xbf16>, !tile.tile<512x128xbf16>) -> !tile.tile<64x192xbf16>
     ```
   }];
-  let arguments = (ins Tile_TileType:$rows, Tile_TileType:$weight);
+  let arguments = (ins Tile_TileType:$rows, Tile_TileType:$weight, UnitAttr:$rest);
   let results = (outs Tile_TileType:$result);
   let assemblyFormat = "$rows `,` $weight attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -223,13 +241,20 @@ def Tile_DotOp : Tile_Op<"dot", [Pure]> {
   let description = [{
     `result[r, t] = sum_d q[r, d] * k[t, d]`, accumulated in f32.
 
-    Constraints: (U1) `R×D`, `T×D` → `R×T` f32, element types of q and k equal.
+    With `rest = n` one of the two is wider by `n` columns: its columns `n` to `2n`
+    are what rounding left of its first `n` (see `tile.kernel`). With `w` the
+    wider and `x` the narrower, `result = sum_(d < n) w[d] * x[d] + sum_d w[n + d]
+    * x[d]`.
+
+    Constraints: (U1) `R×D`, `T×E` → `R×T` f32, element types of q and k equal; D
+    and E differ by `rest`, which is at most the smaller.
 
     ```mlir
     %s = tile.dot %q, %k : (!tile.tile<4x128xbf16>, !tile.tile<64x128xbf16>) -> !tile.tile<4x64xf32>
     ```
   }];
-  let arguments = (ins Tile_TileType:$q, Tile_TileType:$k);
+  let arguments = (ins Tile_TileType:$q, Tile_TileType:$k,
+                       DefaultValuedAttr<I64Attr, "0">:$rest);
   let results = (outs Tile_TileType:$result);
   let assemblyFormat = "$q `,` $k attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -448,6 +473,8 @@ def Tile_ProjectionOp : Tile_Op<"projection",
     decompresses keys too.
     With `wide_input` the input is f32, as a kernel with `wide_output` leaves it;
     engine amx and GPUs multiply it as the sum of two numbers of 16 bits.
+    With `rest` the output's rows have 2 n columns: what rounding leaves of the
+    first n, rounded too, stands behind them (see `rest` of `tile.kernel`).
     `schedule` (for a CPU) or `gpu_schedule` is written by a select pass.
 
     `combine` names the kernel that merges the partial states of attention. The
@@ -471,7 +498,7 @@ def Tile_ProjectionOp : Tile_Op<"projection",
     without. (Y6) It has a `gpu_schedule` with 2 row_stages and more, one more than
     k has slices at most (see `ProjectionSharedMemory`), and no `wide_input`; (Y7)
     tail is a multiple of 8, and 0 without latent_rows; (Y8) on a GPU transposed
-    weights come in one stage.
+    weights come in one stage; (Y9) rest needs bf16.
 
     Example (test/Conversion/TileToCPU/projection.mlir):
     ```mlir
@@ -504,7 +531,7 @@ def Tile_ProjectionOp : Tile_Op<"projection",
       OptionalAttr<Tile_GPUProjectionScheduleAttr>:$gpu_schedule,
       UnitAttr:$wide_input, OptionalAttr<FlatSymbolRefAttr>:$combine,
       UnitAttr:$transposed, UnitAttr:$latent_rows,
-      DefaultValuedAttr<I64Attr, "0">:$tail);
+      DefaultValuedAttr<I64Attr, "0">:$tail, UnitAttr:$rest);
   let assemblyFormat = "$sym_name attr-dict";
   let hasVerifier = 1;
 }

@@ -24,6 +24,7 @@ void attn::addCPUStage(OpPassManager &pm, CPUStage stage,
   switch (stage) {
   case CPUStage::Attn:
     pm.addPass(createCanonicalizerPass());
+    pm.addPass(createAttnSelectScoreRest({options.scoreRest}));
     pm.addPass(createAttnSelectCPUSchedule(
         {options.isa, options.combine, options.threads}));
     return;

@@ -71,10 +71,8 @@ static attn_kernel_desc readFacts(const Function &function, CPULevel level,
   desc.scale = function.getFloat("scale");
   desc.softcap = function.getFloat("softcap");
   desc.scratch_bytes = function.getInt("scratch_bytes");
-  if (desc.flags & ATTN_KERNEL_DECOMPRESS) {
-    desc.nope = number("nope");
-    desc.v = number("v");
-  }
+  desc.nope = number("nope");
+  desc.v = number("v");
   return desc;
 }
 

@@ -70,7 +70,7 @@
 extern "C" {
 #endif
 
-#define ATTN_GPU_ABI_VERSION 6
+#define ATTN_GPU_ABI_VERSION 7
 
 /** What follows the decode function's name in the names of these two. */
 #define ATTN_GPU_MERGE_SUFFIX "_merge"
@@ -96,9 +96,10 @@ typedef struct attn_gpu_project {
   attn_project_args tensors; /**< as for the CPU */
   int64_t batch, tokens;
   /** [batch, tokens, heads, tail_dim] of the output's type, copied behind each
-      row of the output; null: nothing is. `tail_dim` is a multiple of 8.
-      A decode kernel that decompresses reads the query's rotary columns here,
-      where keys have any, and the others from attn_kernel_args::q. */
+      row of the output, its rest included; null: nothing is. `tail_dim` is a
+     multiple of 8. A decode kernel that decompresses reads the query's rotary
+     columns here, where keys have any, and the others from attn_kernel_args::q.
+   */
   const void *tail;
   int64_t tail_stride_batch, tail_stride_token, tail_stride_head;
   int64_t tail_dim;
@@ -189,7 +190,7 @@ typedef struct attn_gpu_kernel_desc {
 /** Compile-time facts of one projection on one GPU architecture. */
 typedef struct attn_gpu_project_desc {
   uint32_t struct_size; /**< sizeof(attn_gpu_project_desc) */
-  uint32_t flags;       /**< ATTN_KERNEL_UP_TRANSPOSED, _LATENT_ROWS */
+  uint32_t flags;       /**< ATTN_KERNEL_UP_TRANSPOSED, _LATENT_ROWS, _REST */
   const char *name;     /**< also of the function in `image` */
   int32_t arch;         /**< as a kernel's */
   int32_t dtype;        /**< attn_dtype of weight and output; sums are f32 */

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define ATTN_KERNEL_ABI_VERSION 6
+#define ATTN_KERNEL_ABI_VERSION 7
 
 /** Element types of query, cache and output. */
 enum attn_dtype { ATTN_BF16 = 0, ATTN_F16 = 1, ATTN_F32 = 2 };
@@ -124,8 +124,14 @@ enum attn_kernel_flags {
   ATTN_KERNEL_UP_TRANSPOSED =
       1u << 8, /**< reads w_uk as [q_heads, nope, rank]; a projection:
                    its weight as [heads, n_dim, k_dim] */
-  ATTN_KERNEL_LATENT_ROWS = 1u << 9 /**< a projection, for a GPU: of the rows of
-                                         a latent cache (attn_gpu_abi.h) */
+  ATTN_KERNEL_LATENT_ROWS = 1u << 9, /**< a projection, for a GPU: of the rows
+                                          of a latent cache (attn_gpu_abi.h) */
+  /** Numbers in two parts, in attn_mla_decode alone. A projection: what
+     rounding leaves of the n_dim columns of a row of `out` follows as as many
+     more. A kernel: what its query's projection (with V_IN_K: the first v_dim
+     columns of `q`) or its keys' (else: the first `nope` of `k`, whose k_dim
+     counts them) has left follows those columns. */
+  ATTN_KERNEL_REST = 1u << 10
 };
 
 /** Compile-time facts of one kernel. */
@@ -147,7 +153,8 @@ typedef struct attn_kernel_desc {
   int64_t scratch_bytes; /**< per thread */
   /** Columns that keys without their rotary part, and values, are decompressed
       to (ATTN_KERNEL_DECOMPRESS; the row is k_dim wide, of which v_dim are the
-      latent); else 0. */
+      latent); `nope` also those that have a rest in the cache
+      (ATTN_KERNEL_REST); else 0. */
   int32_t nope, v;
   attn_kernel_fn kernel; /**< null: merges only, for attn_merge */
   attn_combine_fn combine;
@@ -195,9 +202,9 @@ typedef void (*attn_project_fn)(const attn_project_args *,
 /** Compile-time facts of one projection. */
 typedef struct attn_project_desc {
   uint32_t struct_size; /**< sizeof(attn_project_desc) */
-  uint32_t flags;       /**< ATTN_KERNEL_EMULATED, ATTN_KERNEL_UP_TRANSPOSED; if
-                             it merges, also ATTN_KERNEL_SINKS as its attention
-                             has it */
+  uint32_t flags;       /**< ATTN_KERNEL_EMULATED, _UP_TRANSPOSED, _REST; if it
+                             merges, also ATTN_KERNEL_SINKS as its attention has
+                             it */
   const char *name;
   int32_t isa;      /**< attn_isa the code needs */
   int32_t dtype;    /**< attn_dtype of weight and output; sums are f32 */

@@ -384,7 +384,9 @@ enum attn_reason_code {
   ATTN_REASON_DEVICE = 21,      /**< runs on another device */
   ATTN_REASON_INDEX_TYPE = 22,  /**< no longer given: all kernels take both */
   ATTN_REASON_OUT_F32 = 23,     /**< out in f32, or not */
-  ATTN_REASON_DECOMPRESS = 24   /**< decompresses: for attn_mla_decode alone */
+  ATTN_REASON_DECOMPRESS = 24,  /**< decompresses: for attn_mla_decode alone */
+  ATTN_REASON_REST = 25 /**< reads numbers in two parts: for attn_mla_decode
+                             alone */
 };
 
 typedef struct attn_reason {

@@ -155,6 +155,7 @@ attn_status attn_library_kernel_json(const attn_library *lib, uint32_t index,
   json.addBool("emulated", desc->flags & ATTN_KERNEL_EMULATED);
   json.addBool("merge_only", !desc->kernel && !isGpu);
   json.addBool("decompress", desc->flags & ATTN_KERNEL_DECOMPRESS);
+  json.addBool("rest", desc->flags & ATTN_KERNEL_REST);
   json.addInteger("nope", desc->nope);
   json.addInteger("v", desc->v);
   json.addInteger("scratch_bytes", desc->scratch_bytes);

@@ -40,6 +40,10 @@ static const char *findDefect(const attn_kernel_desc &desc) {
   if ((desc.flags & ATTN_KERNEL_DECOMPRESS) &&
       (!(desc.flags & ATTN_KERNEL_V_IN_K) || desc.nope < 1 || desc.v < 1))
     return "decompression";
+  bool keyRest =
+      (desc.flags & ATTN_KERNEL_REST) && !(desc.flags & ATTN_KERNEL_V_IN_K);
+  if (keyRest && (desc.nope < 1 || 2 * int64_t(desc.nope) > desc.k_dim))
+    return "rest";
   if (desc.q_len < 1 || desc.kv_tile < 1 || desc.page_multiple < 1)
     return "tile";
   if (desc.window < 0 || desc.scratch_bytes < 0)

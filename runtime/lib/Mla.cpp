@@ -95,6 +95,7 @@ attn_status attn::runtime::selectProjection(const attn_library *lib,
         mergesFor(desc, facts.attention) &&
         facts.transposed == bool(desc.flags & ATTN_KERNEL_UP_TRANSPOSED) &&
         facts.latentRows == bool(desc.flags & ATTN_KERNEL_LATENT_ROWS) &&
+        facts.rest == bool(desc.flags & ATTN_KERNEL_REST) &&
         (!(desc.flags & ATTN_KERNEL_EMULATED) || allowEmulated);
     if (fits && (!best || desc.isa > best->isa))
       best = &desc;
@@ -103,10 +104,10 @@ attn_status attn::runtime::selectProjection(const attn_library *lib,
     return ATTN_OK;
   return fail(ATTN_ERROR_UNSUPPORTED,
               "the library has no %s projection of %d heads from %" PRId64
-              " to %" PRId64 "%s that this %s runs",
+              " to %" PRId64 "%s%s that this %s runs",
               attn_dtype_name(facts.dtype), facts.heads, facts.k, facts.n,
               facts.transposed ? " with transposed weights" : "",
-              lib->gpu ? "GPU" : "CPU");
+              facts.rest ? " in two parts" : "", lib->gpu ? "GPU" : "CPU");
 }
 
 attn_status attn::runtime::selectProjection(const attn_library *lib,
@@ -123,7 +124,8 @@ static attn_status layOut(const attn_decode_params &p, MlaSelection &s) {
   divider.add({s.attention.layout.total});
   uint64_t rows = uint64_t(p.max_batch) * uint64_t(p.q_len);
   uint64_t heads = uint64_t(p.q_heads), size = attn_dtype_size(p.dtype);
-  s.layout.query = divider.add({rows, heads, uint64_t(p.k_dim), size});
+  uint64_t width = uint64_t(p.k_dim + getQueryRest(*s.attention.desc));
+  s.layout.query = divider.add({rows, heads, width, size});
   s.layout.output =
       divider.add({rows, heads, uint64_t(p.v_dim), sizeof(float)});
   s.layout.merges = divider.add(
@@ -159,10 +161,15 @@ static attn_status readMla(const attn_library *lib,
 static attn_status selectAbsorbed(const attn_library *lib,
                                   const attn_mla_params &p, MlaSelection &s) {
   s.decode.flags |= ATTN_FLAG_OUT_F32;
-  ATTN_TRY(selectDecode(lib, s.decode, s.attention));
   const attn_decode_params &d = s.decode;
-  ATTN_TRY(selectProjection(
-      lib, d, {d.dtype, d.dtype, d.q_heads, p.nope, d.v_dim}, s.query));
+  // A library has a query in two parts where it is worth that.
+  attn_decode_params inParts = d;
+  inParts.flags |= ATTN_KERNEL_REST;
+  if (selectDecode(lib, inParts, s.attention) != ATTN_OK)
+    ATTN_TRY(selectDecode(lib, d, s.attention));
+  ProjectionFacts query = {d.dtype, d.dtype, d.q_heads, p.nope, d.v_dim};
+  query.rest = getQueryRest(*s.attention.desc) > 0;
+  ATTN_TRY(selectProjection(lib, d, query, s.query));
   ATTN_TRY(selectProjection(
       lib, d, {d.dtype, ATTN_F32, d.q_heads, d.v_dim, p.v, s.attention.desc},
       s.output));
@@ -304,10 +311,10 @@ void attn::runtime::setRowStrides(const attn_mla_params &p,
 }
 
 void attn::runtime::setDenseRows(attn_decode_params &d, const void *q,
-                                 void *out) {
+                                 void *out, int64_t queryRest) {
   d.q = q;
-  d.q_stride_head = d.k_dim;
-  d.q_stride_token = int64_t(d.q_heads) * d.k_dim;
+  d.q_stride_head = d.k_dim + queryRest;
+  d.q_stride_token = d.q_heads * d.q_stride_head;
   d.q_stride_batch = d.q_len * d.q_stride_token;
   d.out = out;
   d.out_stride_head = d.v_dim;
@@ -402,9 +409,9 @@ static MlaJob makeJob(const attn_mla_params &p, const MlaSelection &s,
                             p.q_nope_stride_head,
                             p.w_uk,
                             query,
-                            d.q_len * heads * d.k_dim,
-                            heads * d.k_dim,
-                            d.k_dim};
+                            d.q_stride_batch,
+                            d.q_stride_token,
+                            d.q_stride_head};
   job.output = {s.output, {}, d.batch, d.q_len};
   job.output.args.project = {output,
                              d.q_len * heads * d.v_dim,
@@ -430,9 +437,9 @@ static MlaJob makeJob(const attn_mla_params &p, const MlaSelection &s,
   job.ropeStrideBatch = p.q_rope_stride_batch * size;
   job.ropeStrideToken = p.q_rope_stride_token * size;
   job.ropeStrideHead = p.q_rope_stride_head * size;
-  job.ropeTarget = query + d.v_dim * size;
-  job.targetStrideRow = heads * d.k_dim * size;
-  job.targetStrideHead = d.k_dim * size;
+  job.ropeTarget = query + (d.v_dim + getQueryRest(*s.attention.desc)) * size;
+  job.targetStrideRow = d.q_stride_token * size;
+  job.targetStrideHead = d.q_stride_head * size;
   job.qLen = d.q_len;
   job.batch = d.batch;
   job.heads = heads;
@@ -476,7 +483,8 @@ attn_status attn_mla_decode(const attn_library *lib,
   if (s.form == ATTN_MLA_FORM_MATERIALIZED)
     return materializeAndAttend(p, d, s.materialization);
   char *workspace = static_cast<char *>(p.workspace);
-  setDenseRows(d, workspace + s.layout.query, workspace + s.layout.output);
+  setDenseRows(d, workspace + s.layout.query, workspace + s.layout.output,
+               getQueryRest(*s.attention.desc));
   d.workspace = workspace;
   d.workspace_bytes = s.layout.query;
   DecodeJob attention;

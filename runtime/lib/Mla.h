@@ -23,6 +23,8 @@ struct ProjectionFacts {
   bool transposed = false;
   /// Whether it reads the rows of a latent cache where they lie.
   bool latentRows = false;
+  /// Whether what rounding leaves follows the n numbers of an output's row.
+  bool rest = false;
 };
 
 /// The projection of the highest level up to `limit` that has these facts.
@@ -56,8 +58,20 @@ void joinQueryRow(const attn_mla_params &params,
 void setRowStrides(const attn_mla_params &params, attn_kernel_args &args);
 
 /// Has the attention read its query at `q` and write to `out`: rows as wide as
-/// the cache's, in one piece.
-void setDenseRows(attn_decode_params &decode, const void *q, void *out);
+/// the cache's, in one piece, the query's by its rest wider.
+void setDenseRows(attn_decode_params &decode, const void *q, void *out,
+                  int64_t queryRest = 0);
+
+/// Columns of a rest that the query of this kernel has, or its keys.
+inline int64_t getQueryRest(const attn_kernel_desc &desc) {
+  constexpr uint32_t both = ATTN_KERNEL_REST | ATTN_KERNEL_V_IN_K;
+  return (desc.flags & both) == both ? desc.v_dim : 0;
+}
+inline int64_t getKeyRest(const attn_kernel_desc &desc) {
+  return (desc.flags & ATTN_KERNEL_REST) && !(desc.flags & ATTN_KERNEL_V_IN_K)
+             ? desc.nope
+             : 0;
+}
 
 } // namespace attn::runtime
 

@@ -99,10 +99,20 @@ attn_status attn::runtime::selectMaterialized(const attn_library *lib,
   facts.k_dim = p.nope + rope;
   facts.v_dim = p.v;
   facts.page_size = kUnpaged;
-  ATTN_TRY(selectKernel(*lib->table, facts, attn_cpu_isa(), s.attention));
-  ATTN_TRY(selectProjection(
-      lib, d, {d.dtype, d.dtype, d.q_heads, d.v_dim, p.nope, nullptr, true},
-      s.key));
+  // A library has keys in two parts where that is worth it.
+  attn_decode_params inParts = facts;
+  inParts.flags |= ATTN_KERNEL_REST;
+  inParts.k_dim += p.nope;
+  if (selectKernel(*lib->table, inParts, attn_cpu_isa(), s.attention) !=
+          ATTN_OK ||
+      s.attention->nope != p.nope)
+    ATTN_TRY(selectKernel(*lib->table, facts, attn_cpu_isa(), s.attention));
+  s.rest = getKeyRest(*s.attention);
+  ATTN_TRY(selectProjection(lib, d,
+                            {d.dtype, d.dtype, d.q_heads, d.v_dim, p.nope,
+                             nullptr, /*transposed=*/true,
+                             /*latentRows=*/false, /*rest=*/s.rest > 0},
+                            s.key));
   ATTN_TRY(selectProjection(lib, d, {d.dtype, d.dtype, d.q_heads, d.v_dim, p.v},
                             s.value));
   s.shape = getPlanShape(*s.attention, d);
@@ -111,7 +121,7 @@ attn_status attn::runtime::selectMaterialized(const attn_library *lib,
   uint64_t tokens = uint64_t(visibleCapacity(s.shape, d.max_seq_len));
   uint64_t width = uint64_t(p.nope) + uint64_t(rope);
   WorkspaceDivider thread;
-  s.keys = thread.add({tokens, width, element});
+  s.keys = thread.add({tokens, width + uint64_t(s.rest), element});
   s.values = thread.add({tokens, uint64_t(p.v), element});
   s.latents =
       thread.add({uint64_t(ATTN_PROJECT_TOKENS), uint64_t(d.k_dim), element});
@@ -189,7 +199,8 @@ void Worker::project(const attn_project_desc &desc, int64_t head, int64_t count,
 
 /// Makes K and V of the tokens; the first of them is the first row.
 void Worker::decompress(int64_t request, int64_t head, TokenRange tokens) {
-  int64_t rank = d.v_dim, rope = d.k_dim - rank, width = p.nope + rope;
+  int64_t rank = d.v_dim, rope = d.k_dim - rank;
+  int64_t made = p.nope + kernels.rest, width = made + rope;
   int64_t kvHead = head / (d.q_heads / d.kv_heads);
   for (int64_t first = tokens.begin; first < tokens.end;
        first += int64_t(ATTN_PROJECT_TOKENS)) {
@@ -202,7 +213,7 @@ void Worker::decompress(int64_t request, int64_t head, TokenRange tokens) {
     project(*kernels.value, head, count, rows, p.w_uv, values, p.v);
     // The rotary part is a key's as it is.
     for (int64_t i = 0; rope && i < count; ++i)
-      memcpy(keys + (i * width + p.nope) * size,
+      memcpy(keys + (i * width + made) * size,
              rows.first + (i * rows.stride + rank) * size, size_t(rope * size));
   }
 }
@@ -221,7 +232,8 @@ void Worker::run(int64_t request, int64_t head) {
   decompress(request, head, tokens);
   int64_t width = p.nope + d.k_dim - d.v_dim;
   attn_kernel_args args = job.args;
-  args.k = originOf(memory + kernels.keys, tokens.begin, width * size);
+  args.k = originOf(memory + kernels.keys, tokens.begin,
+                    (width + kernels.rest) * size);
   args.v = originOf(memory + kernels.values, tokens.begin, p.v * size);
   if (!job.joined) {
     char *query = memory + kernels.query;
@@ -286,7 +298,7 @@ attn::runtime::materializeAndAttend(const attn_mla_params &p,
   args = getKernelArgs(d, /*partialOut=*/nullptr, /*partialLse=*/nullptr);
   setRowStrides(p, args);
   args.k_stride_block = args.k_stride_head = 0;
-  args.k_stride_token = p.nope + d.k_dim - d.v_dim;
+  args.k_stride_token = p.nope + kernels.rest + d.k_dim - d.v_dim;
   args.v_stride_block = args.v_stride_head = 0;
   args.v_stride_token = p.v;
   args.page_size = kUnpaged;

@@ -19,6 +19,7 @@ struct Materialization {
   const attn_project_desc *key, *value;
   const attn_kernel_desc *attention;
   PlanShape shape; ///< of the attention, for the tokens that it sees
+  int64_t rest;    ///< columns of a key behind its nope ones
   uint64_t keys, values, latents, query, scratch, perThread;
   uint64_t total; ///< bytes of the whole workspace
 };

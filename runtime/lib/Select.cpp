@@ -92,6 +92,8 @@ ReasonMask attn::runtime::findMismatches(const attn_kernel_desc &desc,
                   ATTN_REASON_CAUSAL);
   builder.require(!(difference & ATTN_KERNEL_V_IN_K), ATTN_REASON_V_IN_K);
   builder.require(!(difference & ATTN_KERNEL_SCORE_MOD), ATTN_REASON_SCORE_MOD);
+  // As with ATTN_KERNEL_DECOMPRESS.
+  builder.require(!(difference & ATTN_KERNEL_REST), ATTN_REASON_REST);
   builder.require(desc.window == params.window, ATTN_REASON_WINDOW);
   builder.require(desc.scale == params.scale, ATTN_REASON_SCALE);
   builder.require(desc.softcap == params.softcap, ATTN_REASON_SOFTCAP);

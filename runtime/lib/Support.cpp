@@ -125,6 +125,11 @@ void attn::runtime::describeReason(attn_reason_code code,
              yesNo(params.flags & ATTN_KERNEL_DECOMPRESS),
              yesNo(desc.flags & ATTN_KERNEL_DECOMPRESS));
     return;
+  case ATTN_REASON_REST:
+    snprintf(text, size, "numbers in two parts: %s asked, kernel has %s",
+             yesNo(params.flags & ATTN_KERNEL_REST),
+             yesNo(desc.flags & ATTN_KERNEL_REST));
+    return;
   }
 }
 
@@ -158,6 +163,7 @@ const char *attn_reason_name(int32_t code) {
     ATTN_REASON_CASE(ATTN_REASON_INDEX_TYPE)
     ATTN_REASON_CASE(ATTN_REASON_OUT_F32)
     ATTN_REASON_CASE(ATTN_REASON_DECOMPRESS)
+    ATTN_REASON_CASE(ATTN_REASON_REST)
 #undef ATTN_REASON_CASE
   default:
     return "unknown attn_reason_code";

@@ -33,7 +33,15 @@ inline int64_t flagsOf(tile::KernelOp op) {
          (op.getScoreMod() ? ATTN_KERNEL_SCORE_MOD : 0) |
          (op.getWideOutput() ? ATTN_KERNEL_OUT_F32 : 0) |
          (op.getUp() ? ATTN_KERNEL_DECOMPRESS : 0) |
-         (isUpTransposed(op) ? ATTN_KERNEL_UP_TRANSPOSED : 0);
+         (isUpTransposed(op) ? ATTN_KERNEL_UP_TRANSPOSED : 0) |
+         // What a kernel makes for itself is its own affair.
+         (op.getRest() && !op.getUp() ? ATTN_KERNEL_REST : 0);
+}
+
+inline int64_t flagsOf(tile::ProjectionOp op) {
+  return (op.getTransposed() ? ATTN_KERNEL_UP_TRANSPOSED : 0) |
+         (op.getLatentRows() ? ATTN_KERNEL_LATENT_ROWS : 0) |
+         (op.getRest() ? ATTN_KERNEL_REST : 0);
 }
 
 } // namespace attn

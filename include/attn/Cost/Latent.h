@@ -74,6 +74,18 @@ const FormEfficiency &efficiencyOf(const Machine &machine, LatentForm form);
 double absorbThreshold(int64_t rank, int64_t nope, int64_t v,
                        std::optional<int64_t> context = std::nullopt);
 
+/// What rounding one operand of the scores costs, in units of what rounding the
+/// output costs (of 1 - cos): a query and keys of unit-normal numbers make
+/// scores whose nope columns have a variance of scale² nope, by which a
+/// relative error of either shifts them, and a shift of all scores alike moves
+/// the output as much as its own relative error. An upper bound: what shifts
+/// all scores together cancels.
+inline double scoreRounding(double scale, int64_t nope) {
+  return scale * scale * double(nope);
+}
+/// Whether that is worth a second product (attn-select-score-rest).
+inline bool keepsScoreRest(double rounding) { return rounding > 1; }
+
 /// The time of this form for `batch` sequences of the shape: the weights are
 /// read once for all of them. No kernel beats it where the machine's
 /// efficiencies are 1; where they are measured, it is what kernels like those

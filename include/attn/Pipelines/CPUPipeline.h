@@ -24,6 +24,9 @@ struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
   Option<int64_t> threads{*this, "threads",
                           llvm::cl::desc("See attn-select-cpu-schedule"),
                           llvm::cl::init(0)};
+  Option<std::string> scoreRest{*this, "score-rest",
+                                llvm::cl::desc("See attn-select-score-rest"),
+                                llvm::cl::init("auto")};
   ListOption<std::string> emulate{
       *this, "emulate",
       llvm::cl::desc("Features to emulate (see emulate-x86)")};

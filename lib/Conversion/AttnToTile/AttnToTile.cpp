@@ -7,6 +7,7 @@
 
 #include "attn/Conversion/AttnToTile/AttnToTile.h"
 #include "Projections.h"
+#include "attn/Dialect/Attn/Transforms/ScoreRest.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
@@ -87,12 +88,13 @@ struct KernelBuilder {
         transposed);
   }
   /// What `weight` makes of latent rows; as they are without one.
-  Value decompress(Value rows, Value weight, int64_t columns) {
+  Value decompress(Value rows, Value weight, int64_t columns, bool rest) {
     if (!weight)
       return rows;
     int64_t tokens = cast<tile::TileType>(rows.getType()).getRows();
     return tile::DecompressOp::create(
-        b, loc, tileOf(tokens, columns, cache.getElement()), rows, weight);
+        b, loc, tileOf(tokens, columns, cache.getElement()), rows, weight,
+        rest);
   }
 
   /// `p, m, l, alpha` of one softmax step over `score`.
@@ -136,9 +138,9 @@ void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
   KernelBuilder k(b, attend.getLoc(), kernel);
   int64_t tokens = k.strategy.kvTile();
   Type element = k.cache.getElement();
-  int64_t keyWidth = kernel.getKeyWidth(), width = kernel.getValueWidth();
-  Value q =
-      tile::QueryOp::create(b, k.loc, k.tileOf(k.rows, keyWidth, element));
+  int64_t width = kernel.getValueWidth(), rest = kernel.getRest();
+  Value q = tile::QueryOp::create(
+      b, k.loc, k.tileOf(k.rows, kernel.getQueryColumns(), element));
   Value upKey, upValue;
   if (std::optional<tile::UpAttr> up = kernel.getUp()) {
     upKey =
@@ -148,10 +150,12 @@ void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
   auto [stream, body] =
       k.startStream<tile::StreamOp>(k.tileOf(tokens, k.cache.getK(), element),
                                     k.tileOf(tokens, k.cache.getV(), element));
-  Value key = k.decompress(body->getArgument(0), upKey, keyWidth);
-  Value value = k.decompress(body->getArgument(1), upValue, width);
+  Value key = k.decompress(body->getArgument(0), upKey, kernel.getKeyColumns(),
+                           rest > 0);
+  Value value =
+      k.decompress(body->getArgument(1), upValue, width, /*rest=*/false);
   tile::TileType scores = k.tileOf(k.rows, tokens);
-  Value dot = tile::DotOp::create(b, k.loc, scores, q, key);
+  Value dot = tile::DotOp::create(b, k.loc, scores, q, key, rest);
   auto score = tile::ScoreOp::create(b, k.loc, scores, dot, attend.getScale(),
                                      kernel.getSoftcap(), kernel.getCausal(),
                                      kernel.getWindow(), /*no_mask=*/false);
@@ -283,7 +287,7 @@ struct ConvertAttnToTilePass
         APFloat(1.0f), APFloat(0.0f), /*window=*/0, /*causal=*/false,
         /*sinks=*/false, /*score_mod=*/false, /*wide_output=*/false,
         /*up=*/tile::UpAttr(), /*up_schedule=*/tile::ProjectionScheduleAttr(),
-        /*gpu_up_schedule=*/tile::GPUUpScheduleAttr());
+        /*gpu_up_schedule=*/tile::GPUUpScheduleAttr(), /*rest=*/0);
   }
 
   /// Brings what a score region takes from outside into it: constants, which
@@ -312,6 +316,7 @@ struct ConvertAttnToTilePass
     bool fused = attend.getForm() == Form::FusedDecompress;
     if (fused && failed(checkFused(attend)))
       return failure();
+    int64_t rest = getScoreRest(attend);
     if (attend.hasUpProjections() && !fused) {
       FailureOr<AttendOp> core = separateProjections(attend, name, symbols);
       if (failed(core))
@@ -329,9 +334,11 @@ struct ConvertAttnToTilePass
       return attend.emitOpError("has no tile.schedule; run "
                                 "attn-select-cpu-schedule or "
                                 "attn-select-gpu-schedule first");
+    // Keys that lie in memory have their rest there.
+    int64_t keyRest = cache.isLatent() ? 0 : rest;
     auto facts = tile::CacheAttr::get(
-        attend.getContext(), cache.getHeads(), cache.getKDim(), cache.getVDim(),
-        cache.getElementType(),
+        attend.getContext(), cache.getHeads(), cache.getKDim() + keyRest,
+        cache.getVDim(), cache.getElementType(),
         static_cast<tile::CacheLayout>(cache.getLayout()), cache.isLatent());
     OpBuilder b(attend.getContext());
     for (bool combine : {false, true}) {
@@ -354,6 +361,8 @@ struct ConvertAttnToTilePass
             attend->getAttrOfType<tile::GPUUpScheduleAttr>(
                 tile::GPUUpScheduleAttr::name));
       }
+      if (!combine)
+        kernel.setRest(rest);
       kernel.setScaleAttr(attend.getScaleAttr());
       if (attend.getSoftcap())
         kernel.setSoftcapAttr(attend.getSoftcapAttr());

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Projections.h"
+#include "attn/Dialect/Attn/Transforms/ScoreRest.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
@@ -15,11 +16,13 @@ using namespace attn;
 /// `[H, N, K]`; the `index`th of those that `op` becomes. It merges partial
 /// states by the kernel `combine`. With `latentTail` its input is latent rows,
 /// which GPU kernels read from the cache, with so many columns to copy along.
+/// With `rest` the output keeps what rounding leaves of it.
 static LogicalResult addProjection(Operation *op, StringRef name,
                                    unsigned index, Value weight, bool wideInput,
                                    SymbolTable &symbols, StringRef combine = {},
                                    bool transposed = false,
-                                   std::optional<int64_t> latentTail = {}) {
+                                   std::optional<int64_t> latentTail = {},
+                                   bool rest = false) {
   auto cpu = op->getAttrOfType<tile::ProjectionScheduleAttr>(
       tile::ProjectionScheduleAttr::name);
   auto list = op->getAttrOfType<ArrayAttr>(tile::kGPUProjectionSchedulesName);
@@ -41,7 +44,7 @@ static LogicalResult addProjection(Operation *op, StringRef name,
       combine.empty() ? FlatSymbolRefAttr()
                       : FlatSymbolRefAttr::get(op->getContext(), combine),
       transposed, /*latent_rows=*/gpu && latentTail,
-      gpu ? latentTail.value_or(0) : 0);
+      gpu ? latentTail.value_or(0) : 0, rest);
   symbols.insert(projection);
   return success();
 }
@@ -83,8 +86,10 @@ struct Separator {
                     bool wideInput, StringRef combine = {},
                     bool transposed = false,
                     std::optional<int64_t> latentTail = {}) {
+    // The first one makes an operand of the scores.
     return addProjection(attend, (name + suffix).str(), index, weight,
-                         wideInput, symbols, combine, transposed, latentTail);
+                         wideInput, symbols, combine, transposed, latentTail,
+                         /*rest=*/index == 0 && getScoreRest(attend) > 0);
   }
   AttendOp core(Value query, Value key, RankedTensorType output,
                 HeadsAttr heads, LatentAttr latent);

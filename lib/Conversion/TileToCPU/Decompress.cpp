@@ -29,6 +29,8 @@ Decompression::Decompression(Kernel &k) : k(k) {
                     /*wideInput=*/false, schedule, reserve);
     product.setScratch(k.scratch);
     product.setStripsInL2();
+    if (op.getRest())
+      product.keepRest();
     int64_t packed = usesTiles() || weight.getTransposed()
                          ? k.reserve(matrix.getRows() * matrix.getCols() *
                                      Emitter::bytes(k.element()))
@@ -101,7 +103,7 @@ View Decompression::run(tile::DecompressOp op, const View &rows) {
       part.product.multiplyStaged(matrix, 4, targets);
     });
   }
-  copyRest(op, rows, in, out);
+  copyTail(op, rows, in, out);
   View view;
   view.groups = k.scratchAt(part.groups);
   view.offset = e.i64(0);
@@ -110,13 +112,14 @@ View Decompression::run(tile::DecompressOp op, const View &rows) {
 }
 
 /// The columns past the matrix, and a later tile's rows on their way.
-void Decompression::copyRest(tile::DecompressOp op, const View &rows,
+void Decompression::copyTail(tile::DecompressOp op, const View &rows,
                              const Rows &in, const Rows &out) {
   Emitter &e = k.e;
   int64_t es = Emitter::bytes(k.element());
   tile::TileType matrix = cast<tile::TileType>(op.getWeight().getType());
   tile::TileType source = cast<tile::TileType>(op.getRows().getType());
-  int64_t rest = (source.getCols() - matrix.getRows()) * es;
+  int64_t tail = (source.getCols() - matrix.getRows()) * es;
+  int64_t made = op.getType().getCols() * es - tail;
   VectorType chunk = e.vec(8, e.i32());
   e.loop(k.kvTile(), kGroup, [&](Value first) {
     Value ahead = rows.ahead(e, first);
@@ -125,11 +128,11 @@ void Decompression::copyRest(tile::DecompressOp op, const View &rows,
       if (ahead) // more than L1 holds
         prefetchRow(k, e.ptr(ahead, e.mul(within, rows.stride)), e.i64(0),
                     source.getCols(), /*far=*/true);
-      if (!rest)
+      if (!tail)
         return;
       Value from = e.ptr(in.at(e, row), matrix.getRows() * es);
-      Value to = e.ptr(out.at(e, row), matrix.getCols() * es);
-      e.loop(rest, 32, [&](Value byte) {
+      Value to = e.ptr(out.at(e, row), made);
+      e.loop(tail, 32, [&](Value byte) {
         e.store(e.load(e.ptr(from, byte), chunk), e.ptr(to, byte));
       });
     });

@@ -43,7 +43,7 @@ private:
            k.kvTile() > schedule.getFewRows();
   }
   Value matrixOf(tile::WeightOp weight);
-  void copyRest(tile::DecompressOp op, const View &rows, const Rows &in,
+  void copyTail(tile::DecompressOp op, const View &rows, const Rows &in,
                 const Rows &out);
 
   Kernel &k;

@@ -24,17 +24,9 @@ namespace {
 /// Dims one tile of K covers, tokens one tile of V covers.
 constexpr int64_t kStep = 32;
 
-int64_t kSteps(const Kernel &k) { return llvm::divideCeil(k.kDim(), kStep); }
-
-/// First dim of step `i`: where the width is an odd multiple of 16, the last
-/// step overlaps the one before and the query holds zeros there.
-int64_t firstDim(const Kernel &k, int64_t i) {
-  return std::min(i * kStep, k.kDim() - kStep);
-}
-
 /// Bytes of one packed block: [step][16 pairs][height] 32-bit pairs.
 int64_t queryBlockBytes(const Kernel &k, int64_t height) {
-  return kSteps(k) * 16 * height * 4;
+  return llvm::divideCeil(k.qDim(), kStep) * 16 * height * 4;
 }
 
 } // namespace
@@ -78,12 +70,14 @@ void attn::cpu::amxPackQuery(Kernel &k, Value packed) {
       for (auto [i, x] : llvm::enumerate(e.unshuffle(vectors, 4)))
         e.store(x, e.ptr(at, i * 64), 4);
     };
-    int64_t whole = k.kDim() / kStep;
+    // Where the width is an odd multiple of 16, the last step overlaps the one
+    // before and the query holds zeros there.
+    int64_t whole = k.qDim() / kStep;
     e.loop(whole, 1, [&](Value step) {
       packStep(e.mul(step, kStep), step, /*overlaps=*/false);
     });
-    if (k.kDim() % kStep)
-      packStep(e.i64(k.kDim() - kStep), e.i64(whole), /*overlaps=*/true);
+    if (k.qDim() % kStep)
+      packStep(e.i64(k.qDim() - kStep), e.i64(whole), /*overlaps=*/true);
   });
 }
 
@@ -117,14 +111,23 @@ static void dotTiles(Kernel &k, Value query, const View &key,
     }
     return next;
   };
-  if (kSteps(k) > 4 && k.kDim() % kStep == 0) {
-    acc = SmallVector<Value>(
-        e.loop(kSteps(k), 1, acc, [&](Value i, ValueRange carried) {
-          return step(e.mul(i, kStep * 2), e.mul(i, 16 * height * 4), carried);
-        }));
-  } else {
-    for (int64_t i = 0; i < kSteps(k); ++i)
-      acc = step(e.i64(firstDim(k, i) * 2), e.i64(i * 16 * height * 4), acc);
+  int64_t stepBytes = 16 * height * 4;
+  for (const Meeting &meeting : getMeetings(k)) {
+    int64_t steps = llvm::divideCeil(meeting.count, kStep);
+    int64_t queryStart = meeting.query / kStep * stepBytes;
+    if (steps > 4 && meeting.count % kStep == 0) {
+      acc = SmallVector<Value>(
+          e.loop(steps, 1, acc, [&](Value i, ValueRange carried) {
+            return step(e.add(e.mul(i, kStep * 2), meeting.key * 2),
+                        e.add(e.mul(i, stepBytes), queryStart), carried);
+          }));
+      continue;
+    }
+    for (int64_t i = 0; i < steps; ++i) {
+      int64_t dim = std::min(i * kStep, meeting.count - kStep);
+      acc = step(e.i64((meeting.key + dim) * 2),
+                 e.i64(queryStart + i * stepBytes), acc);
+    }
   }
   for (int64_t i = 0; i < tokenTiles; ++i)
     for (int64_t j = 0; j < numBlocks; ++j) {

@@ -19,25 +19,33 @@ using namespace attn::cpu;
 namespace {
 
 /// Query rows are kept as f32 for FMA and as bf16 for the dot product, in the
-/// order in which the keys' vectors come.
+/// order in which the keys' vectors come. As f32, a number is whole: its two
+/// parts are added.
 struct QueryLayout {
   explicit QueryLayout(const Kernel &k)
       : dot(k.engine() == tile::Engine::DpBf16),
-        split(!dot && k.element().isBF16() && k.kDim() % (2 * k.lanes()) == 0),
+        rest(dot ? 0 : std::max<int64_t>(k.qDim() - k.kDim(), 0)),
+        columns(k.qDim() - rest),
+        split(!dot && k.element().isBF16() && columns % (2 * k.lanes()) == 0),
         step(dot || split ? 2 * k.lanes() : k.lanes()),
-        steps(llvm::divideCeil(k.kDim(), step)),
+        steps(llvm::divideCeil(columns, step)),
         rowBytes(steps * step * (dot ? 2 : 4)) {}
   bool dot;
+  int64_t rest;     ///< columns to which those behind them are added
+  int64_t columns;  ///< of a packed row
   bool split;       ///< the even elements of each step come before the odd ones
   int64_t step;     ///< K elements that one load covers
   int64_t steps;    ///< loads a row
   int64_t rowBytes; ///< of a packed row
 
-  /// First K element of load `i`. Where the width is no multiple of the step,
-  /// the last load ends with the row and overlaps the one before; the query
+  /// First of `count` elements of load `i`. Where they are no multiple of the
+  /// step, the last load ends with them and overlaps the one before; the query
   /// holds zeros there.
-  int64_t firstElement(int64_t i, int64_t kDim) const {
-    return std::min(i * step, kDim - step);
+  int64_t firstElement(int64_t i, int64_t count) const {
+    return std::min(i * step, count - step);
+  }
+  SmallVector<Meeting, 2> meetings(const Kernel &k) const {
+    return rest ? SmallVector<Meeting, 2>{{0, 0, columns}} : getMeetings(k);
   }
 };
 
@@ -56,17 +64,27 @@ void attn::cpu::fmaPackQuery(Kernel &k, Value packed) {
     Value source = emitQueryRow(k, token, groupHead);
     Value target = e.ptr(packed, e.mul(row, layout.rowBytes));
     for (int64_t i = 0; i < layout.steps; ++i) {
-      int64_t first = layout.firstElement(i, k.kDim());
-      Value from = e.ptr(source, first * es);
+      int64_t first = layout.firstElement(i, layout.columns);
+      bool whole = first < layout.rest;
+      Value from = e.ptr(source, (first + (whole ? 0 : layout.rest)) * es);
+      Value restFrom = e.ptr(from, layout.rest * es);
       Value to = e.ptr(target, i * layout.step * stored);
       if (layout.split) {
         auto [even, odd] = e.loadSplitBF16(from, k.lanes());
+        if (whole) {
+          auto [evenRest, oddRest] = e.loadSplitBF16(restFrom, k.lanes());
+          even = e.addF(even, evenRest);
+          odd = e.addF(odd, oddRest);
+        }
         e.store(even, to, 4);
         e.store(odd, e.ptr(to, k.lanes() * 4), 4);
         continue;
       }
       if (!layout.dot) {
-        e.store(e.loadAsF32(from, layout.step, k.element()), to, 4);
+        Value x = e.loadAsF32(from, layout.step, k.element());
+        if (whole)
+          x = e.addF(x, e.loadAsF32(restFrom, layout.step, k.element()));
+        e.store(x, to, 4);
         continue;
       }
       VectorType type = e.vec(layout.step, k.element());
@@ -112,11 +130,13 @@ struct KeysAhead {
 
 } // namespace
 
-/// Scores of one block of rows against the `tokens` tokens at `key`: one
-/// vector, lane = token * height + row.
-static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
-                      ArrayRef<Value> keys, int64_t height,
-                      const KeysAhead &ahead) {
+/// Adds to `acc` what some columns of one block of rows make with the tokens at
+/// `keys`: a vector [token][row], whose lanes are to be added.
+static SmallVector<Value> dotColumns(Kernel &k, const QueryLayout &layout,
+                                     const Meeting &columns, Value queryRow,
+                                     ArrayRef<Value> keys, int64_t height,
+                                     const KeysAhead &ahead,
+                                     SmallVector<Value> acc) {
   Emitter &e = k.e;
   int64_t es = Emitter::bytes(k.element());
   int64_t tokens = keys.size();
@@ -183,43 +203,54 @@ static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
            : i                            ? ahead.count()
                                           : 0;
   };
-  SmallVector<Value> acc(tokens * height, e.zeros(accType));
-  int64_t queryStep = layout.step * (layout.dot ? 2 : 4);
+  int64_t stored = layout.dot ? 2 : 4;
+  int64_t steps = llvm::divideCeil(columns.count, layout.step);
+  int64_t keyStart = columns.key * es, queryStart = columns.query * stored;
+  int64_t queryStep = layout.step * stored;
   // Short rows are unrolled; long ones (MLA) loop, some loads a turn. So do
   // those of few query rows: unrolled, more keys would be loaded early than
   // there are registers.
-  bool exact = k.kDim() % layout.step == 0, few = 2 * height <= tokens;
-  if (exact && (k.kDim() > 256 || few)) {
-    int64_t unroll = few                     ? 1
-                     : layout.steps % 3 == 0 ? 3
-                     : layout.steps % 2 == 0 ? 2
-                                             : 1;
-    int64_t turns = layout.steps / unroll, each = share(1, turns);
+  bool exact = columns.count % layout.step == 0, few = 2 * height <= tokens;
+  if (exact && (columns.count > 256 || few)) {
+    int64_t unroll = few ? 1 : steps % 3 == 0 ? 3 : steps % 2 == 0 ? 2 : 1;
+    int64_t turns = steps / unroll, each = share(1, turns);
     // Turns of a loop are alike: what they cannot share evenly comes first.
     bool even = each * turns == ahead.count();
     if (!even)
       ahead.fetch(e, e.i64(0), ahead.count());
-    acc = SmallVector<Value>(
-        e.loop(layout.steps, unroll, acc, [&](Value i, ValueRange carried) {
+    return SmallVector<Value>(
+        e.loop(steps, unroll, acc, [&](Value i, ValueRange carried) {
           SmallVector<Value> next(carried);
           if (even)
             ahead.fetch(e, e.mul(e.divU(i, e.i64(unroll)), each), each);
           for (int64_t u = 0; u < unroll; ++u) {
             Value at = e.add(i, u);
-            next =
-                step(e.mul(at, layout.step * es), e.mul(at, queryStep), next);
+            next = step(e.add(e.mul(at, layout.step * es), keyStart),
+                        e.add(e.mul(at, queryStep), queryStart), next);
           }
           return next;
         }));
-  } else {
-    for (int64_t i = 0; i < layout.steps; ++i) {
-      int64_t first = share(i, layout.steps);
-      ahead.fetch(e, e.i64(first), share(i + 1, layout.steps) - first);
-      acc = step(e.i64(layout.firstElement(i, k.kDim()) * es),
-                 e.i64(i * queryStep), acc);
-    }
   }
-  return e.sumLanes(acc);
+  for (int64_t i = 0; i < steps; ++i) {
+    int64_t first = share(i, steps);
+    ahead.fetch(e, e.i64(first), share(i + 1, steps) - first);
+    acc = step(e.i64(keyStart + layout.firstElement(i, columns.count) * es),
+               e.i64(queryStart + i * queryStep), acc);
+  }
+  return acc;
+}
+
+/// Scores of one block of rows against the tokens at `keys`: one vector, lane =
+/// token * height + row. What lies ahead is fetched with the first columns.
+static Value dotBlock(Kernel &k, const QueryLayout &layout, Value queryRow,
+                      ArrayRef<Value> keys, int64_t height, KeysAhead ahead) {
+  SmallVector<Value> acc(keys.size() * height, k.e.zeros(k.e.vec(k.lanes())));
+  for (const Meeting &columns : layout.meetings(k)) {
+    acc = dotColumns(k, layout, columns, queryRow, keys, height, ahead,
+                     std::move(acc));
+    ahead = {};
+  }
+  return k.e.sumLanes(acc);
 }
 
 void attn::cpu::fmaDot(Kernel &k, Value packedQuery, const View &key,

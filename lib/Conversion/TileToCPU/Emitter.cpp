@@ -149,6 +149,13 @@ std::pair<Value, Value> Emitter::loadSplitBF16(Value pointer, int64_t lanes) {
   return {bitcast(even, vec(lanes)), bitcast(odd, vec(lanes))};
 }
 
+std::pair<Value, Value> Emitter::roundBF16Parts(Value x) {
+  Value high = roundTo(x, bf16());
+  Value back = arith::ExtFOp::create(b, loc, x.getType(), high);
+  Value rest = arith::SubFOp::create(b, loc, x, back);
+  return {high, roundTo(rest, bf16())};
+}
+
 Value Emitter::roundTo(Value x, Type element) {
   auto type = cast<VectorType>(x.getType());
   int64_t lanes = type.getNumElements();

@@ -85,6 +85,8 @@ public:
   std::pair<Value, Value> loadSplitBF16(Value pointer, int64_t lanes);
   /// f32 vector to `element`, rounded to nearest even.
   Value roundTo(Value x, Type element);
+  /// f32 vector to bf16, and what that leaves of it to bf16.
+  std::pair<Value, Value> roundBF16Parts(Value x);
   /// One f32 from memory to all lanes.
   Value broadcastLoad(Value pointer, VectorType type);
   /// Sums over the lanes of as many vectors as a vector has lanes, in one

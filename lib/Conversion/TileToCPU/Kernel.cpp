@@ -54,6 +54,16 @@ Value attn::cpu::emitQueryRow(Kernel &k, Value token, Value groupHead) {
   return e.ptr(base, e.mul(index, Emitter::bytes(k.element())));
 }
 
+SmallVector<Meeting, 2> attn::cpu::getMeetings(const Kernel &k) {
+  int64_t queryRest = std::max<int64_t>(k.qDim() - k.kDim(), 0);
+  int64_t keyRest = std::max<int64_t>(k.kDim() - k.qDim(), 0);
+  SmallVector<Meeting, 2> meetings;
+  if (int64_t rest = queryRest + keyRest)
+    meetings.push_back({0, 0, rest});
+  meetings.push_back({queryRest, keyRest, std::min(k.qDim(), k.kDim())});
+  return meetings;
+}
+
 namespace {
 
 class KernelLowering {
@@ -134,7 +144,7 @@ private:
 LogicalResult KernelLowering::check() {
   if (!op.getScheduleAttr())
     return op.emitOpError("has no schedule");
-  if (k.kDim() % 16 || k.vDim() % 16)
+  if (k.kDim() % 16 || k.qDim() % 16 || k.vDim() % 16)
     return op.emitOpError("widths of K and V must be multiples of 16, got ")
            << k.kDim() << " and " << k.vDim();
   if (failed(checkDecompressedTiles()) ||
@@ -531,6 +541,9 @@ void KernelLowering::attachFacts(func::FuncOp func) {
   if (std::optional<tile::UpAttr> up = op.getUp()) {
     set(list, "nope", up->getNope());
     set(list, "v", up->getV());
+  } else {
+    set(list, "nope", op.getKeyRest());
+    set(list, "v", 0);
   }
   set(list, "q_heads", k.heads() * k.group());
   set(list, "q_len", k.qLen());

@@ -66,14 +66,14 @@ private:
 struct Kernel {
   Kernel(mlir::OpBuilder &builder, tile::KernelOp op, bool bf16Convert)
       : e(builder, op.getLoc(), bf16Convert), op(op), cache(op.getCache()),
-        schedule(op.getScheduleAttr()), keyWidth(op.getKeyWidth()),
-        valueWidth(op.getValueWidth()) {}
+        schedule(op.getScheduleAttr()), queryColumns(op.getQueryColumns()),
+        keyColumns(op.getKeyColumns()), valueWidth(op.getValueWidth()) {}
 
   Emitter e;
   tile::KernelOp op;
   tile::CacheAttr cache;
   tile::ScheduleAttr schedule;
-  int64_t keyWidth, valueWidth;
+  int64_t queryColumns, keyColumns, valueWidth;
   RowBlocks blocks;
 
   // Run-time values.
@@ -95,8 +95,10 @@ struct Kernel {
   }
   int64_t group() { return decompresses() ? 1 : op.getGroup(); }
   int64_t qLen() { return op.getQLen(); }
-  /// Widths of the keys and values that queries meet.
-  int64_t kDim() const { return keyWidth; }
+  /// Widths of the query, and of the keys and values that it meets, with the
+  /// rest that one of the first two may have.
+  int64_t qDim() const { return queryColumns; }
+  int64_t kDim() const { return keyColumns; }
   int64_t vDim() const { return valueWidth; }
   /// The cache's head that the current one reads.
   Value cacheHead() {
@@ -126,6 +128,13 @@ struct Kernel {
 
 /// Where query row (token, head within the group) of the current head starts.
 Value emitQueryRow(Kernel &k, Value token, Value groupHead);
+
+/// Columns of the query that meet as many of the keys.
+struct Meeting {
+  int64_t query, key, count;
+};
+/// All of them, in the order of whichever has a rest.
+llvm::SmallVector<Meeting, 2> getMeetings(const Kernel &k);
 
 // One set of functions an engine family: storage of a head's packed query in
 // bytes; packing it; scores = q k^T; acc = alpha * acc + p v.

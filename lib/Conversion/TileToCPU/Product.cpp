@@ -40,11 +40,21 @@ Product::Product(Emitter &e, Type element, int64_t k, int64_t n, bool wideInput,
 // Vector FMA
 //===----------------------------------------------------------------------===//
 
+void Product::storeVector(Value x, Value at) {
+  if (!keepsRest) {
+    e.store(e.roundTo(x, element), at, es());
+    return;
+  }
+  auto [high, rest] = e.roundBF16Parts(x);
+  e.store(high, at, es());
+  e.store(rest, e.ptr(at, n * es()), es());
+}
+
 /// `low` and `high` are f32 vectors of neighbouring columns.
 void Product::storeRow(Value low, Value high, Value at) {
   int64_t count = cast<VectorType>(low.getType()).getNumElements();
-  e.store(e.roundTo(low, element), at, es());
-  e.store(e.roundTo(high, element), e.ptr(at, count * es()), es());
+  storeVector(low, at);
+  storeVector(high, e.ptr(at, count * es()));
 }
 
 void Product::stageRow(Value source, Value to) {
@@ -118,7 +128,7 @@ void Product::multiplyStaged(Value weight, int64_t height,
       Value at = e.ptr(target, e.mul(column, es()));
       Value x = e.load(sumAt(column, row, 0), type, 4);
       if (!split()) {
-        e.store(e.roundTo(x, element), at, es());
+        storeVector(x, at);
         return;
       }
       Value y = e.load(sumAt(column, row, 1), type, 4);

@@ -63,6 +63,9 @@ public:
   /// Strips are many and come from L2: a product fetches them ahead.
   void setStripsInL2() { stripsInL2 = true; }
 
+  /// What rounding leaves of a row's n numbers is stored behind them.
+  void keepRest() { keepsRest = true; }
+
   /// Numbers of 16 bits that an element of the input is the sum of.
   int64_t parts() const { return wide ? 2 : 1; }
   Type inElement() { return wide ? e.f32() : element; }
@@ -72,6 +75,7 @@ private:
   bool split() const { return element.isBF16() && n % (2 * lanes()) == 0; }
   int64_t lanes() const { return schedule.getVector(); }
   int64_t es() const { return Emitter::bytes(element); }
+  void storeVector(Value x, Value at);
   void storeRow(Value low, Value high, Value at);
 
   Emitter &e;
@@ -79,7 +83,7 @@ private:
   int64_t k, n;
   bool wide; ///< the input is f32, and the weights are not
   tile::ProjectionScheduleAttr schedule;
-  bool stripsInL2 = false;
+  bool stripsInL2 = false, keepsRest = false;
   Value scratch;
   /// Offsets of scratch: f32 rows of input and of sums, tiles of sums.
   int64_t inputs = 0, sums = 0, tileSums = 0;

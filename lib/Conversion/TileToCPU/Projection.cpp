@@ -16,6 +16,7 @@
 #include "Emitter.h"
 #include "Kernel.h"
 #include "Product.h"
+#include "attn/Conversion/KernelFacts.h"
 #include "attn/Conversion/TileToCPU/TileToCPU.h"
 #include "attn_kernel_abi.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -233,11 +234,9 @@ void ProjectionLowering::packRows(const Rows &in, Value first, Value rows,
         return;
       }
       Value x = e.load(e.ptr(source, e.mul(i, 4)), e.vec(16), 4);
-      Value high = e.roundTo(x, e.bf16());
+      auto [high, rest] = e.roundBF16Parts(x);
       e.store(high, to, 2);
-      Value back = arith::ExtFOp::create(e.b, e.loc, e.vec(16), high);
-      Value rest = arith::SubFOp::create(e.b, e.loc, x, back);
-      e.store(e.roundTo(rest, e.bf16()), e.ptr(to, k() * 2), 2);
+      e.store(rest, e.ptr(to, k() * 2), 2);
     });
   });
 }
@@ -326,7 +325,7 @@ void ProjectionLowering::attachFacts(func::FuncOp func, int64_t scratchBytes) {
   set("n_dim", n());
   set("q_len", combine ? combineFact("q_len") : 0);
   int64_t sinks = combine ? combineFact("flags") & ATTN_KERNEL_SINKS : 0;
-  set("flags", sinks | (op.getTransposed() ? ATTN_KERNEL_UP_TRANSPOSED : 0));
+  set("flags", sinks | flagsOf(op));
   set("scratch_bytes", scratchBytes);
   func->setAttr(kProjectionAttrName, b.getDictionaryAttr(list));
 }
@@ -345,6 +344,8 @@ LogicalResult ProjectionLowering::run() {
     return failure();
   product.emplace(e, op.getElement(), k(), n(), op.getWideInput(), schedule,
                   [&](int64_t bytes) { return reserve(bytes); });
+  if (op.getRest())
+    product->keepRest();
   if (op.getTransposed() && hasFew())
     turned = reserve(k() * n() * es());
   if (isAmx()) {

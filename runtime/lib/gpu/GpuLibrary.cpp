@@ -46,10 +46,14 @@ static const char *findDefect(const attn_gpu_kernel_desc &desc) {
       ((desc.flags & ATTN_KERNEL_V_IN_K) && desc.v_dim > desc.k_dim))
     return "row width";
   bool decompresses = desc.flags & ATTN_KERNEL_DECOMPRESS;
+  bool keyRest =
+      (desc.flags & ATTN_KERNEL_REST) && !(desc.flags & ATTN_KERNEL_V_IN_K);
   if (decompresses
           ? desc.nope < 1 || desc.v < 1 || !(desc.flags & ATTN_KERNEL_V_IN_K)
-          : desc.nope || desc.v)
+          : (desc.nope && !keyRest) || desc.v)
     return "decompression";
+  if (keyRest && (desc.nope < 1 || 2 * int64_t(desc.nope) > desc.k_dim))
+    return "rest";
   if (desc.q_len < 1 || desc.kv_tile < 1)
     return "tile";
   if (desc.window < 0)

@@ -335,7 +335,7 @@ func.func @argument_types(%a0: !tile.tile<4x128xf32>) {
 //===----------------------------------------------------------------------===//
 
 func.func @u1_inner(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x64xbf16>) {
-  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32; with rest one of the two has so many columns more}}
   %r = tile.dot %t0, %t1
     : (!tile.tile<4x128xbf16>, !tile.tile<64x64xbf16>) -> !tile.tile<4x64xf32>
   return
@@ -344,7 +344,7 @@ func.func @u1_inner(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x64xbf16>) {
 // -----
 
 func.func @u1_rows(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x128xbf16>) {
-  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32; with rest one of the two has so many columns more}}
   %r = tile.dot %t0, %t1
     : (!tile.tile<4x128xbf16>, !tile.tile<64x128xbf16>) -> !tile.tile<8x64xf32>
   return
@@ -353,7 +353,7 @@ func.func @u1_rows(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x128xbf16>) {
 // -----
 
 func.func @u1_columns(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x128xbf16>) {
-  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32; with rest one of the two has so many columns more}}
   %r = tile.dot %t0, %t1
     : (!tile.tile<4x128xbf16>, !tile.tile<64x128xbf16>) -> !tile.tile<4x128xf32>
   return
@@ -362,7 +362,7 @@ func.func @u1_columns(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x128xbf16>)
 // -----
 
 func.func @u1_result(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x128xbf16>) {
-  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32; with rest one of the two has so many columns more}}
   %r = tile.dot %t0, %t1
     : (!tile.tile<4x128xbf16>, !tile.tile<64x128xbf16>) -> !tile.tile<4x64xbf16>
   return
@@ -371,7 +371,7 @@ func.func @u1_result(%t0: !tile.tile<4x128xbf16>, %t1: !tile.tile<64x128xbf16>) 
 // -----
 
 func.func @u1_elements(%t0: !tile.tile<4x128xf32>, %t1: !tile.tile<64x128xbf16>) {
-  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32}}
+  // expected-error @+1 {{needs RxD and TxD of one element type, and RxT of f32; with rest one of the two has so many columns more}}
   %r = tile.dot %t0, %t1
     : (!tile.tile<4x128xf32>, !tile.tile<64x128xbf16>) -> !tile.tile<4x64xf32>
   return

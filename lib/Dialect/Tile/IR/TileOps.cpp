@@ -20,6 +20,26 @@ static TileType tileType(Value value) {
   return cast<TileType>(value.getType());
 }
 
+static LogicalResult verifyRest(KernelOp op) { // N4
+  int64_t rest = op.getRest();
+  CacheAttr cache = op.getCache();
+  if (rest == 0)
+    return success();
+  if (!cache.getElement().isBF16() || rest < 0 || rest % 32 || op.getCombine())
+    return op.emitOpError("has a rest of ")
+           << rest
+           << " columns; it needs bf16, a multiple of 32, and a kernel that "
+              "streams";
+  if (op.getUp()        ? rest == op.getUp()->getNope()
+      : cache.getVInK() ? rest == cache.getV()
+                        : 2 * rest <= cache.getK())
+    return success();
+  return op.emitOpError("has a rest of ")
+         << rest
+         << " columns; with up it is nope, of other latent rows v, and else at "
+            "most half of k";
+}
+
 LogicalResult KernelOp::verify() {
   int64_t group = getGroup(), qLen = getQLen(); // The accessors are unsigned.
   if (group <= 0 || qLen <= 0)                  // N1
@@ -30,7 +50,7 @@ LogicalResult KernelOp::verify() {
   if (getUp() && (!getCache().getVInK() || getCombine())) // N3
     return emitOpError("up needs a cache of latent rows (v_in_k), and a kernel "
                        "that streams it");
-  return success();
+  return verifyRest(*this);
 }
 
 ParseResult ConstantOp::parse(OpAsmParser &parser, OperationState &result) {
@@ -164,23 +184,28 @@ LogicalResult WeightOp::verify() {
 LogicalResult DecompressOp::verify() {
   TileType rows = tileType(getRows()), weight = tileType(getWeight());
   TileType result = getType();
-  int64_t rest = rows.getCols() - weight.getRows();
-  if (rest < 0 || result.getRows() != rows.getRows() ||
-      result.getCols() != weight.getCols() + rest ||
+  int64_t tail = rows.getCols() - weight.getRows();
+  int64_t made = weight.getCols() * (getRest() ? 2 : 1);
+  if (tail < 0 || result.getRows() != rows.getRows() ||
+      result.getCols() != made + tail ||
       rows.getElementType() != weight.getElementType() ||
       rows.getElementType() != result.getElementType()) // D1
     return emitOpError("needs rows TxC, weight RxN with R <= C, and a result "
-                       "Tx(N + C - R), of one element type");
+                       "Tx(N + C - R), with rest Tx(2N + C - R), of one "
+                       "element type");
   return success();
 }
 
 LogicalResult DotOp::verify() {
   TileType q = tileType(getQ()), k = tileType(getK()),
            r = getResult().getType();
-  if (q.getCols() != k.getCols() || r.getRows() != q.getRows() ||
+  auto [narrow, wide] = std::minmax(q.getCols(), k.getCols());
+  int64_t rest = getRest();
+  if (wide - narrow != rest || rest > narrow || r.getRows() != q.getRows() ||
       r.getCols() != k.getRows() || !r.getElementType().isF32() ||
       q.getElementType() != k.getElementType()) // U1
-    return emitOpError("needs RxD and TxD of one element type, and RxT of f32");
+    return emitOpError("needs RxD and TxD of one element type, and RxT of f32; "
+                       "with rest one of the two has so many columns more");
   return success();
 }
 
@@ -276,6 +301,8 @@ LogicalResult ProjectionOp::verify() {
               "latent_rows";
   if (gpu && getTransposed() && gpu.getStages() != 1) // Y8
     return emitOpError("reads transposed weights, which come in one stage");
+  if (getRest() && !element.isBF16()) // Y9
+    return emitOpError("leaves a rest of bf16 alone, not of ") << element;
   if (getCombine() && !getWideInput()) // Y5
     return emitOpError("merges partial states, which are f32: it needs "
                        "wide_input");

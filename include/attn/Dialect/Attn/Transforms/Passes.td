@@ -56,6 +56,41 @@ def AttnSelectCPUSchedule : Pass<"attn-select-cpu-schedule"> {
     Statistic<"numFma", "fma", "Attentions on vector FMA">];
 }
 
+def AttnSelectScoreRest : Pass<"attn-select-score-rest"> {
+  let summary = "Choose where a projected operand of the scores stays whole";
+  let description = [{
+    A projection makes one operand of latent attention's scores: the query in the
+    form absorbed, each head's keys in the others. Engines that multiply 16 bits
+    round it, which moves every score. On attention that brings its
+    up-projections this pass writes `tile.score_rest`: whether what rounding
+    leaves over is kept as a second number of 16 bits, and multiplied as well.
+    That costs a second product with those columns (no second read of the cache).
+
+    Of a query and keys of unit-normal numbers, rounding one of them moves the
+    output by `scale² nope` times as much (of 1 - cos) as rounding the output
+    does: 0.67 for MiniCPM3, 2.3 for DeepSeek-V3, whose scale is that of YaRN.
+    Above 1 the rest is kept, in bf16 and where the columns are a multiple of 32;
+    `keep` says otherwise. An op that carries the attribute keeps it. See "What
+    bf16 costs" in docs/mla.md.
+
+    The choice, and why, is a remark per op (`--remarks-filter=attn`).
+
+    Example (test/Dialect/Attn/select-score-rest.mlir):
+
+    ```mlir
+    // attn-opt --attn-select-score-rest
+    %o = attn.attend %q, %c up(%w_uk, %w_uv) {..., scale = 1.352300e-01 : f32,
+           tile.score_rest = true} : ...
+    ```
+  }];
+  let dependentDialects = ["::attn::tile::TileDialect"];
+  let options = [
+    Option<"keep", "keep", "std::string", "\"auto\"",
+           "Keep what rounding leaves: always, never, or where it matters: auto">];
+  let statistics = [
+    Statistic<"numKept", "kept", "Attentions with an operand in two parts">];
+}
+
 def AttnSelectGPUSchedule : Pass<"attn-select-gpu-schedule"> {
   let summary = "Choose how a GPU runs each attention";
   let description = [{

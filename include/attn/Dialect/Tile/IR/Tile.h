@@ -44,6 +44,10 @@ constexpr llvm::StringLiteral kGPUProjectionSchedulesName =
 /// On absorbed attention that brings its up-projections: whether the output's
 /// projection merges the partial states (`combine` of tile.projection).
 constexpr llvm::StringLiteral kFuseCombineAttrName = "tile.fuse_combine";
+/// On attention that brings its up-projections: whether the operand of the
+/// scores that a projection makes keeps what rounding leaves of it (`rest` of
+/// tile.kernel).
+constexpr llvm::StringLiteral kScoreRestAttrName = "tile.score_rest";
 
 } // namespace attn::tile
 
