@@ -31,6 +31,7 @@ void attn::addGPUStage(OpPassManager &pm, GPUStage stage,
   switch (stage) {
   case GPUStage::Attn:
     pm.addPass(createCanonicalizerPass());
+    pm.addPass(createAttnSelectScoreRest({options.scoreRest}));
     pm.addPass(createAttnSelectGPUSchedule({options.chip}));
     return;
   case GPUStage::Tile:

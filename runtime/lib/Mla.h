@@ -62,12 +62,15 @@ void setRowStrides(const attn_mla_params &params, attn_kernel_args &args);
 void setDenseRows(attn_decode_params &decode, const void *q, void *out,
                   int64_t queryRest = 0);
 
-/// Columns of a rest that the query of this kernel has, or its keys.
-inline int64_t getQueryRest(const attn_kernel_desc &desc) {
+/// Columns of a rest that the query of this kernel, of a CPU or a GPU, has, or
+/// its keys.
+template <typename DescT>
+int64_t getQueryRest(const DescT &desc) {
   constexpr uint32_t both = ATTN_KERNEL_REST | ATTN_KERNEL_V_IN_K;
   return (desc.flags & both) == both ? desc.v_dim : 0;
 }
-inline int64_t getKeyRest(const attn_kernel_desc &desc) {
+template <typename DescT>
+int64_t getKeyRest(const DescT &desc) {
   return (desc.flags & ATTN_KERNEL_REST) && !(desc.flags & ATTN_KERNEL_V_IN_K)
              ? desc.nope
              : 0;

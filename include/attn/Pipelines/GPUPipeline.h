@@ -20,6 +20,9 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
   Option<std::string> chip{*this, "chip",
                            llvm::cl::desc("Architecture: sm_80, sm_90, …"),
                            llvm::cl::init("sm_80")};
+  Option<std::string> scoreRest{*this, "score-rest",
+                                llvm::cl::desc("See attn-select-score-rest"),
+                                llvm::cl::init("auto")};
 };
 
 /// The stages, in order. attn: canonical attn ops with a schedule. tile:

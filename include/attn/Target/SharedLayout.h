@@ -70,9 +70,17 @@ struct DecodeShape {
   int64_t warps; ///< of a CTA
   int64_t kvTile, stages;
   UpShape up = {};
+  /// Columns of which a rest follows, as tile.kernel has it: of the query where
+  /// V is in K and stays so, else of the keys, of whose `k` it is a part where
+  /// they are cached.
+  int64_t rest = 0;
 
   /// Columns of a query.
-  int64_t queryWidth() const { return up.nope ? up.nope + k - v : k; }
+  int64_t queryWidth() const {
+    return up.nope ? up.nope + k - v : vInK ? k + rest : k - rest;
+  }
+  /// Columns of keys that are made by a matrix.
+  int64_t madeKeyWidth() const { return up.nope ? up.nope + rest : 0; }
 };
 
 /// Places for parts of shared memory, one behind the other; byte offsets.
@@ -92,7 +100,7 @@ protected:
 struct DecodeSharedMemory : SharedMemoryDivider {
   explicit DecodeSharedMemory(const DecodeShape &s)
       : query(s.queryWidth()), key(s.k), value(s.vInK ? s.k : s.v),
-        weights(s.kvTile), madeKey(s.up.nope), madeValue(s.up.v),
+        weights(s.kvTile), madeKey(s.madeKeyWidth()), madeValue(s.up.v),
         upKey(s.up.transposed ? s.up.depth : s.up.nope), upValue(s.up.v) {
     queryOffset = reserve(s.rows * query.rowBytes());
     stageBytes = s.kvTile * key.rowBytes();
@@ -100,14 +108,21 @@ struct DecodeSharedMemory : SharedMemoryDivider {
     if (!s.vInK)
       stageBytes += s.kvTile * value.rowBytes();
     stagesOffset = reserve(s.stages * stageBytes);
-    weightsOffset = reserve(s.rows * weights.rowBytes());
+    int64_t weightsBytes = s.rows * weights.rowBytes();
+    int64_t madeKeyBytes = s.kvTile * madeKey.rowBytes();
+    int64_t madeValueBytes = s.kvTile * madeValue.rowBytes();
+    // Weights are there from when K has been multiplied to when V has: where K
+    // with its rest is so much larger than V, behind V.
+    bool shares = s.rest > 0 && madeValueBytes + weightsBytes <= madeKeyBytes;
+    weightsOffset = shares ? 0 : reserve(weightsBytes);
     maximaOffset = reserve(s.warps * s.rows * 4);
     sumsOffset = reserve(s.warps * s.rows * 4);
     addressBytes = s.kvTile * 8;
     // Two tiles' addresses of K and of V.
     addressesOffset = reserve(2 * 2 * addressBytes);
-    madeOffset =
-        reserve(s.kvTile * std::max(madeKey.rowBytes(), madeValue.rowBytes()));
+    madeOffset = reserve(std::max(madeKeyBytes, madeValueBytes));
+    if (shares)
+      weightsOffset = madeOffset + madeValueBytes;
     chunkBytes = s.up.depth * 2 * std::max(s.up.nope, s.up.v);
     chunksOffset = reserve(s.up.stages * chunkBytes);
   }
@@ -121,7 +136,7 @@ struct DecodeSharedMemory : SharedMemoryDivider {
   int64_t maximaOffset, sumsOffset; ///< [warp][row] f32
   int64_t addressesOffset;          ///< [tile % 2][K, V][token] i64
   int64_t addressBytes;
-  int64_t madeOffset; ///< first K, then V
+  int64_t madeOffset; ///< first K, then V, in turn
   int64_t chunksOffset, chunkBytes;
 };
 

@@ -178,11 +178,9 @@ struct DecodeKernel {
                                "the stream's K");
       if (decompression)
         decompression->run(tile::UpPart::Key, tile, stage);
-      SmallVector<Columns> keys =
-          decompression ? decompression->keys(stage)
-                        : SmallVector<Columns>{
-                              {layout.key, stage, 0, k.cache.getK() / 16}};
-      fragments[dot] = emitDot(geometry, layout, shared, keys);
+      fragments[dot] =
+          emitDot(geometry, layout, shared,
+                  decompression ? decompression->keys(stage) : cachedKeys());
       return success();
     }
     if (auto dot = dyn_cast<tile::DotAccOp>(op)) {
@@ -225,9 +223,22 @@ struct DecodeKernel {
     return op.emitOpError("has no NVVM lowering; run tile-expand first");
   }
 
+  /// The columns of K that lie in the stage.
+  SmallVector<Columns> cachedKeys() {
+    int64_t queryRest = k.op.getQueryRest() / 16;
+    int64_t keyRest = k.op.getKeyRest() / 16, rest = queryRest + keyRest;
+    SmallVector<Columns> keys;
+    if (rest)
+      keys.push_back({&layout.key, stage, 0, rest, 0, queryRest, keyRest});
+    int64_t first = rest + keyRest;
+    if (int64_t others = k.cache.getK() / 16 - first)
+      keys.push_back({&layout.key, stage, first, others, rest + queryRest});
+    return keys;
+  }
+
   /// The query rows of this CTA, zeros past the last one.
   void loadQuery() {
-    int64_t width = k.op.getKeyWidth();
+    int64_t width = k.op.getQueryColumns();
     int64_t rope = decompression ? k.cache.getK() - k.cache.getV() : 0;
     copyQuery(offsetof(attn_kernel_args, q),
               offsetof(attn_kernel_args, q_stride_batch), width - rope, 0);
@@ -382,6 +393,7 @@ void attachFacts(LLVM::LLVMFuncOp func, Kernel &k, int64_t sharedBytes) {
   Builder b(func.getContext());
   tile::KernelOp op = k.op;
   UpShape up = k.decodeShape().up;
+  int64_t nope = op.getUp() ? up.nope : op.getKeyRest();
   SmallVector<NamedAttribute> list;
   auto set = [&](StringRef name, int64_t value) {
     list.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(value)));
@@ -394,7 +406,7 @@ void attachFacts(LLVM::LLVMFuncOp func, Kernel &k, int64_t sharedBytes) {
   set("k_dim", k.cache.getK());
   set("kv_heads", k.cache.getHeads());
   set("kv_tile", k.kvTile());
-  set("nope", up.nope);
+  set("nope", nope);
   set("plan_threads", kPlanThreads);
   set("q_heads", k.queryHeads());
   set("q_len", op.getQLen());

@@ -26,18 +26,28 @@ Decompression::Decompression(MmaGeometry &geometry,
     Value head = e.mul(e.toI64(k.head), rank * columns * 2);
     return e.ptr(k.globalField(field), head);
   };
-  key = {ofHead(offsetof(attn_kernel_args, w_uk), up.nope), up.nope,
-         up.transposed, &layout.upKey, &layout.madeKey};
-  value = {ofHead(offsetof(attn_kernel_args, w_uv), up.v), up.v,
-           /*transposed=*/false, &layout.upValue, &layout.madeValue};
+  key = {ofHead(offsetof(attn_kernel_args, w_uk), up.nope),
+         up.nope,
+         k.op.getKeyRest(),
+         up.transposed,
+         &layout.upKey,
+         &layout.madeKey};
+  value = {ofHead(offsetof(attn_kernel_args, w_uv), up.v),
+           up.v,
+           /*rest=*/0,
+           /*transposed=*/false,
+           &layout.upValue,
+           &layout.madeValue};
 }
 
 Value Decompression::made() const { return e.ptr(shared, layout.madeOffset); }
 
 SmallVector<Columns> Decompression::keys(Value stage) const {
   // The rotary part, which no matrix makes, is read where it came to lie.
-  return {{layout.madeKey, made(), 0, key.columns / 16},
-          {layout.key, stage, rank / 16, (k.cache.getK() - rank) / 16}};
+  return {{&layout.madeKey, made(), 0, key.columns / 16, 0, /*queryRest=*/0,
+           key.rest / 16},
+          {&layout.key, stage, rank / 16, (k.cache.getK() - rank) / 16,
+           key.columns / 16}};
 }
 
 Value Decompression::slotAt(Value count) {
@@ -106,15 +116,21 @@ void Decompression::multiplyChunk(const Matrix &matrix, Value chunk, Value slot,
 void Decompression::storeResult(const Matrix &matrix, const Fragment &acc) {
   int64_t count = groups(matrix), all = matrix.columns / 16;
   auto storeGroup = [&](int64_t n) {
-    auto [from, more] = group(matrix, n);
+    Group place = group(matrix, n);
     for (int64_t m = 0; m < k.kvTile() / 16; ++m)
       for (int64_t i = 0; i < 2; ++i)
         for (int64_t half = 0; half < 2; ++half) {
           int64_t at = ((m * count + n) * 2 + i) * 4 + half * 2;
-          Value to = emitChunk(e, *matrix.result, made(), e.div(k.lane, 4),
-                               e.mul(from, 2), m * 16 + half * 8, more * 2 + i);
-          e.store(e.roundPair(acc[at], acc[at + 1], k.element()),
-                  e.ptr(to, e.mul(e.rem(k.lane, 4), 4)), 4);
+          auto store = [&](Value pair, int64_t column) {
+            Value to = emitChunk(e, *matrix.result, made(), e.div(k.lane, 4),
+                                 e.mul(place.from, 2), m * 16 + half * 8,
+                                 place.more * 2 + i + column / kChunk);
+            e.store(pair, e.ptr(to, e.mul(e.rem(k.lane, 4), 4)), 4);
+          };
+          Value rounded = e.roundPair(acc[at], acc[at + 1], k.element());
+          store(rounded, 0);
+          if (matrix.rest)
+            store(e.roundRest(acc[at], acc[at + 1], rounded), matrix.columns);
         }
   };
   for (int64_t n = 0; n < count; ++n) {

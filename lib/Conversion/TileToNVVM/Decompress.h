@@ -43,6 +43,7 @@ private:
   struct Matrix {
     Value base; ///< of the head
     int64_t columns;
+    int64_t rest; ///< columns of the result behind these
     bool transposed;
     const SharedLayout *chunk, *result;
   };

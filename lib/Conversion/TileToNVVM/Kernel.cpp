@@ -19,6 +19,7 @@ DecodeShape Kernel::decodeShape() {
   DecodeShape shape = {cache.getK(),        cache.getV(), cache.getVInK(),
                        schedule.getRows(),  warps(),      kvTile(),
                        schedule.getStages()};
+  shape.rest = int64_t(op.getRest());
   if (std::optional<tile::UpAttr> up = op.getUp()) {
     tile::GPUUpScheduleAttr chunks = *op.getGpuUpSchedule();
     shape.up = {up->getNope(), up->getV(), isUpTransposed(op),

@@ -188,7 +188,7 @@ SmallVector<Value> LatentProjection::loadTail(Value block) {
 void LatentProjection::storeTail(Value block, ArrayRef<Value> chunks) {
   forTail(block, [&](int64_t i, Value row, Value chunk, Value exists) {
     e.ifThen(exists, [&] {
-      Value to = e.ptr(outputOf(position(block, row)), n() * 2);
+      Value to = e.ptr(outputOf(position(block, row)), outColumns() * 2);
       e.store(chunks[i], e.ptr(to, chunk), 16);
     });
   });

@@ -22,25 +22,34 @@ Fragment attn::nvvm::emitDot(MmaGeometry &geometry,
   Fragment scores(geometry.rowBlocks() * blocks * 4, e.f32(0));
   Value query = e.ptr(shared, layout.queryOffset);
   Value firstToken = e.mul(k.warp, blocks * 8);
-  int64_t step = 0; // of the query
-  auto multiplyStep = [&](const Columns &columns, int64_t keyStep) {
-    SmallVector<SmallVector<Value>> a;
+  // Step by step a number and its rest, so that what they both meet is loaded
+  // once.
+  auto multiplyStep = [&](const Columns &columns, int64_t step) {
+    SmallVector<int64_t, 2> querySteps = {columns.query + step};
+    if (columns.queryRest)
+      querySteps.push_back(querySteps[0] + columns.queryRest);
+    SmallVector<int64_t, 2> keySteps = {columns.first + step};
+    if (columns.keyRest)
+      keySteps.push_back(keySteps[0] + columns.keyRest);
+    SmallVector<SmallVector<Value>> a; // [row block][part]
     for (int64_t m = 0; m < geometry.rowBlocks(); ++m)
-      a.push_back(operands.a(layout.query, query, m * 16, step));
+      for (int64_t queryStep : querySteps)
+        a.push_back(operands.a(layout.query, query, m * 16, queryStep));
     for (int64_t n = 0; n < blocks; n += 2) {
       int64_t count = std::min<int64_t>(2, blocks - n);
-      SmallVector<Value> b = operands.bFromRows(
-          columns.layout, columns.base, firstToken, n * 8, count, keyStep);
-      for (int64_t m = 0; m < geometry.rowBlocks(); ++m)
-        for (int64_t i = 0; i < count; ++i)
-          multiply(e, scores, (m * blocks + n + i) * 4, a[m],
-                   ArrayRef<Value>(b).slice(2 * i, 2), k.element());
+      for (int64_t keyStep : keySteps) {
+        SmallVector<Value> b = operands.bFromRows(
+            *columns.layout, columns.base, firstToken, n * 8, count, keyStep);
+        for (auto [at, rows] : llvm::enumerate(a))
+          for (int64_t i = 0; i < count; ++i)
+            multiply(e, scores, (at / querySteps.size() * blocks + n + i) * 4,
+                     rows, ArrayRef<Value>(b).slice(2 * i, 2), k.element());
+      }
     }
-    ++step;
   };
   for (const Columns &columns : keys)
     for (int64_t i = 0; i < columns.count; ++i)
-      multiplyStep(columns, columns.first + i);
+      multiplyStep(columns, i);
   return scores;
 }
 

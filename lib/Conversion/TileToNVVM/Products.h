@@ -58,16 +58,19 @@ private:
   }
 };
 
-/// Columns of a matrix in shared memory, a multiple of 16: `count` steps of 16
-/// from step `first` on.
+/// Columns of K, in shared memory, and those of the query that they meet:
+/// `count` steps of 16, from step `first` of the one and step `query` of the
+/// other on. What rounding left of the numbers, where it is kept, lies
+/// `queryRest` steps further in the query, or `keyRest` in K; 0: it is not.
 struct Columns {
-  const SharedLayout &layout;
+  const SharedLayout *layout;
   Value base;
-  int64_t first, count;
+  int64_t first, count, query;
+  int64_t queryRest = 0, keyRest = 0;
 };
 
 /// Scores of this warp's tokens of a tile: query rows times K, whose columns
-/// are `keys`, one after the other.
+/// are `keys`, together.
 Fragment emitDot(MmaGeometry &geometry, const DecodeSharedMemory &layout,
                  Value shared, ArrayRef<Columns> keys);
 

@@ -73,7 +73,7 @@ void DenseProjection::copyTail(const Rows &out) {
            [&](Value i, ValueRange) -> SmallVector<Value> {
              Value row = e.div(i, chunks);
              Value offset = e.mul(e.rem(i, chunks), 16);
-             Value to = e.ptr(at(out, row), int64_t(op.getN()) * 2);
+             Value to = e.ptr(at(out, row), outColumns() * 2);
              auto type = VectorType::get({4}, e.i32Type());
              e.store(e.load(e.ptr(at(tail, row), offset), type, 16),
                      e.ptr(to, offset), 16);

@@ -75,8 +75,11 @@ void ProjectionKernel::store(
       Value to = e.ptr(start, e.mul(e.toI64(column), 2));
       for (int64_t j = 0; j < count; ++j) {
         int64_t i = (r / 2 * count + j) * 4 + r % 2 * 2;
-        e.store(e.roundPair(sums[i], sums[i + 1], element()), e.ptr(to, j * 16),
-                4);
+        Value rounded = e.roundPair(sums[i], sums[i + 1], element());
+        e.store(rounded, e.ptr(to, j * 16), 4);
+        if (op.getRest())
+          e.store(e.roundRest(sums[i], sums[i + 1], rounded),
+                  e.ptr(to, n() * 2 + j * 16), 4);
       }
     });
   }
@@ -91,8 +94,7 @@ void ProjectionKernel::attachFacts(LLVM::LLVMFuncOp func) {
   set("column_blocks", n() / columns());
   set("ctas_per_sm", schedule.getCtasPerSm());
   set("dtype", dtypeOf(element()));
-  set("flags", (op.getTransposed() ? ATTN_KERNEL_UP_TRANSPOSED : 0) |
-                   (op.getLatentRows() ? ATTN_KERNEL_LATENT_ROWS : 0));
+  set("flags", flagsOf(op));
   set("heads", op.getHeads());
   set("in_dtype", wide() ? ATTN_F32 : dtypeOf(element()));
   set("k_dim", k());

@@ -25,6 +25,8 @@ struct ProjectionKernel {
 
   int64_t k() { return op.getK(); }
   int64_t n() { return op.getN(); }
+  /// Columns of an output's row, before those that are copied there.
+  int64_t outColumns() { return op.getRest() ? 2 * n() : n(); }
   int64_t columns() { return schedule.getColumns(); }
   Type element() { return op.getElement(); }
   bool wide() { return op.getWideInput(); }
@@ -57,7 +59,8 @@ struct ProjectionKernel {
   /// B of 16 rows of the weights, step `step` from `base` on, and of the blocks
   /// `j` and `j + 1` of 8 of this warp's columns; two registers a block.
   SmallVector<Value> weights(Value base, int64_t step, int64_t j);
-  /// Stores this warp's sums (see MmaGeometry). `target` says where the output
+  /// Stores this warp's sums (see MmaGeometry), and their rest behind the row's
+  /// n columns. `target` says where the output
   /// of a row, counted among the warp's own, starts, and whether there is such
   /// a row.
   void store(const Fragment &sums,

@@ -23,6 +23,7 @@ struct MlaSelection {
   int32_t form; ///< attn_mla_form
   gpu::Selection attention;
   gpu::Projection query, output;
+  int64_t rest; ///< columns of a query in the latent space behind its first
   uint64_t queries, outputs, total; ///< byte offsets
   gpu::Materialization materialization;
 };
@@ -35,9 +36,15 @@ static attn_status selectAbsorbed(const attn_library &lib,
   s.form = ATTN_MLA_FORM_ABSORBED;
   // What the output's projection reads.
   d.flags |= ATTN_FLAG_OUT_F32;
-  ATTN_TRY(gpu::select(lib, d, s.attention));
-  ATTN_TRY(gpu::select(lib, {d.dtype, d.dtype, d.q_heads, p.nope, d.v_dim},
-                       s.query));
+  // A library has a query in two parts where it is worth that.
+  attn_decode_params inParts = d;
+  inParts.flags |= ATTN_KERNEL_REST;
+  if (gpu::select(lib, inParts, s.attention) != ATTN_OK)
+    ATTN_TRY(gpu::select(lib, d, s.attention));
+  s.rest = getQueryRest(*s.attention.desc);
+  ProjectionFacts query = {d.dtype, d.dtype, d.q_heads, p.nope, d.v_dim};
+  query.rest = s.rest > 0;
+  ATTN_TRY(gpu::select(lib, query, s.query));
   ATTN_TRY(
       gpu::select(lib, {d.dtype, ATTN_F32, d.q_heads, d.v_dim, p.v}, s.output));
   ATTN_TRY(gpu::checkRowCount(d.max_batch, d.q_len, d.k_dim - d.v_dim));
@@ -45,8 +52,8 @@ static attn_status selectAbsorbed(const attn_library &lib,
   divider.add({s.attention.layout.total});
   uint64_t rows = uint64_t(d.max_batch) * uint64_t(d.q_len);
   uint64_t heads = uint64_t(d.q_heads);
-  s.queries = divider.add(
-      {rows, heads, uint64_t(d.k_dim), uint64_t(attn_dtype_size(d.dtype))});
+  s.queries = divider.add({rows, heads, uint64_t(d.k_dim + s.rest),
+                           uint64_t(attn_dtype_size(d.dtype))});
   s.outputs = divider.add({rows, heads, uint64_t(d.v_dim), sizeof(float)});
   return divider.finish(s.total);
 }
@@ -118,7 +125,7 @@ static attn_decode_params makeAttention(const attn_mla_params &p,
   d.flags |= ATTN_FLAG_OUT_F32;
   d.workspace = workspace;
   d.workspace_bytes = s.queries;
-  setDenseRows(d, workspace + s.queries, workspace + s.outputs);
+  setDenseRows(d, workspace + s.queries, workspace + s.outputs, s.rest);
   return d;
 }
 

@@ -39,10 +39,18 @@ attn_status gpu::selectMaterialized(const attn_library &lib,
   facts.kv_heads = d.q_heads;
   facts.k_dim = p.nope + rope;
   facts.v_dim = p.v;
-  ATTN_TRY(select(lib, facts, s.attention));
+  // A library has keys in two parts where that is worth it.
+  attn_decode_params inParts = facts;
+  inParts.flags |= ATTN_KERNEL_REST;
+  inParts.k_dim += p.nope;
+  if (select(lib, inParts, s.attention) != ATTN_OK ||
+      s.attention.desc->nope != p.nope)
+    ATTN_TRY(select(lib, facts, s.attention));
+  s.rest = getKeyRest(*s.attention.desc);
   ATTN_TRY(select(lib,
                   {d.dtype, d.dtype, d.q_heads, d.v_dim, p.nope, nullptr,
-                   /*transposed=*/true, /*latentRows=*/true},
+                   /*transposed=*/true, /*latentRows=*/true,
+                   /*rest=*/s.rest > 0},
                   s.key));
   ATTN_TRY(select(lib,
                   {d.dtype, d.dtype, d.q_heads, d.v_dim, p.v, nullptr,
@@ -61,7 +69,8 @@ attn_status gpu::selectMaterialized(const attn_library &lib,
   WorkspaceDivider divider;
   divider.add({s.attention.layout.total});
   s.lengths = divider.add({batch, sizeof(int32_t)});
-  s.keys = divider.add({batch, heads, tokens, uint64_t(facts.k_dim), element});
+  s.keys = divider.add(
+      {batch, heads, tokens, uint64_t(facts.k_dim + s.rest), element});
   s.values = divider.add({batch, heads, tokens, uint64_t(p.v), element});
   return divider.finish(s.total);
 }
@@ -93,8 +102,8 @@ static attn_gpu_args makeAttention(const attn_gpu_args &latent,
     head = d.max_seq_len * width;
     block = d.q_heads * head;
   };
-  layOut(tensors.k, s.keys, p.nope + d.k_dim - d.v_dim, tensors.k_stride_block,
-         tensors.k_stride_head, tensors.k_stride_token);
+  layOut(tensors.k, s.keys, p.nope + s.rest + d.k_dim - d.v_dim,
+         tensors.k_stride_block, tensors.k_stride_head, tensors.k_stride_token);
   layOut(tensors.v, s.values, p.v, tensors.v_stride_block,
          tensors.v_stride_head, tensors.v_stride_token);
   tensors.page_size = d.max_seq_len;

@@ -18,8 +18,9 @@ namespace attn::runtime::gpu {
 struct Materialization {
   Selection attention;
   Projection key, value;
+  int64_t rest;     ///< columns of a key behind its nope ones
   uint64_t lengths; ///< [max_batch] int32
-  uint64_t keys;    ///< [max_batch][q_heads][max_seq_len][nope + rope]
+  uint64_t keys;    ///< [max_batch][q_heads][max_seq_len][nope + rest + rope]
   uint64_t values;  ///< [max_batch][q_heads][max_seq_len][v]
   uint64_t total;
 };

@@ -187,6 +187,63 @@ TEST_F(GpuMla, TheWorkspaceLiesBetweenTheKernels) {
   EXPECT_EQ(int64_t(bytes), offset(decode.out) + rows * kRank * 4);
 }
 
+// A query in two parts is taken where the library has it, and lies in the
+// workspace as wide as it is.
+TEST_F(GpuMla, TheProjectedQueryMayHaveARest) {
+  attn_gpu_kernel_desc inParts = latentKernel();
+  inParts.name = inParts.decode = "parts";
+  inParts.flags |= ATTN_KERNEL_REST;
+  projections.push_back(gpuProjection("both", kNope, kRank, ATTN_BF16));
+  projections.back().flags = ATTN_KERNEL_REST;
+  ASSERT_EQ(open({latentKernel(), inParts}), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(recorder.launches.size(), 5u);
+  EXPECT_EQ(recorder.launches[1].function, "both");
+  EXPECT_EQ(recorder.launches[2].function, "parts");
+  EXPECT_EQ(recorder.launches[4].function, "output");
+  const attn_gpu_project &query = recorder.launches[1].args.project;
+  const attn_kernel_args &decode = recorder.launches[2].args.tensors;
+  int64_t width = 2 * kRank + kRope;
+  EXPECT_EQ(query.tail, p.q_rope);
+  EXPECT_EQ(query.tensors.out_stride_head, width);
+  EXPECT_EQ(query.tensors.out_stride_token, 32 * width);
+  EXPECT_EQ(decode.q, query.tensors.out);
+  EXPECT_EQ(decode.q_stride_head, width);
+  EXPECT_EQ(decode.q_stride_token, 32 * width);
+  EXPECT_EQ(decode.q_stride_batch, 2 * 32 * width);
+  EXPECT_EQ(decode.k_stride_token, kRank + kRope);
+  auto *q = static_cast<const char *>(decode.q);
+  auto *out = static_cast<const char *>(decode.out);
+  EXPECT_EQ(out - q, 4 * 2 * 32 * width * 2);
+  uint64_t bytes = 0;
+  ASSERT_EQ(attn_mla_workspace_size(lib.get(), &p, &bytes), ATTN_OK);
+  auto *workspace = static_cast<const char *>(p.workspace);
+  EXPECT_EQ(int64_t(bytes), out - workspace + 4 * 2 * 32 * kRank * 4);
+}
+
+// One part without the other is none.
+TEST_F(GpuMla, ARestNeedsBothKernels) {
+  attn_gpu_kernel_desc inParts = latentKernel();
+  inParts.flags |= ATTN_KERNEL_REST;
+  ASSERT_EQ(open({inParts}), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_STREQ(attn_error_message(),
+               "the library has no bf16 projection of 32 heads from 128 to 512 "
+               "in two parts that this GPU runs");
+  // Nor does a call of the attention alone read such a query.
+  attn_decode_params alone = gpuParams();
+  alone.flags = ATTN_FLAG_CAUSAL | ATTN_FLAG_V_IN_K | ATTN_FLAG_OUT_F32;
+  alone.kv_heads = 1;
+  alone.k_dim = kRank + kRope;
+  alone.v_dim = kRank;
+  alone.q_len = 2;
+  EXPECT_EQ(attn_decode(lib.get(), &alone), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_NE(std::string(attn_error_message()).find("numbers in two parts"),
+            std::string::npos)
+      << attn_error_message();
+  EXPECT_TRUE(recorder.launches.empty());
+}
+
 TEST_F(GpuMla, KernelsThatWaitMayStartEarly) {
   attn_gpu_kernel_desc desc = latentKernel();
   desc.arch = projections[0].arch = projections[1].arch = 90;
@@ -320,6 +377,52 @@ TEST_F(GpuMla, MaterializesInFiveLaunches) {
   p.workspace_bytes = bytes - 1;
   EXPECT_EQ(attn_mla_decode(lib.get(), &p), ATTN_ERROR_WORKSPACE_SIZE);
   EXPECT_TRUE(recorder.launches.empty());
+}
+
+// Keys in two parts lie in the workspace as wide as they are; the query and the
+// values are as ever.
+TEST_F(GpuMla, MaterializedKeysMayHaveARest) {
+  attn_gpu_kernel_desc inParts = fullKernel();
+  inParts.name = inParts.decode = "parts";
+  inParts.flags |= ATTN_KERNEL_REST;
+  inParts.k_dim += kNope;
+  inParts.nope = kNope;
+  projections = {rowProjection("keys", kNope, ATTN_KERNEL_UP_TRANSPOSED, kRope),
+                 rowProjection("both", kNope,
+                               ATTN_KERNEL_UP_TRANSPOSED | ATTN_KERNEL_REST,
+                               kRope),
+                 rowProjection("values", kV, 0, 0)};
+  p.q_rope = static_cast<const char *>(p.q_nope) + kNope * 2;
+  ASSERT_EQ(open({fullKernel(), inParts}), ATTN_OK) << attn_error_message();
+  attention.max_seq_len = 1000;
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(recorder.launches.size(), 5u);
+  EXPECT_EQ(recorder.launches[1].function, "both");
+  EXPECT_EQ(recorder.launches[2].function, "values");
+  EXPECT_EQ(recorder.launches[3].function, "parts");
+  const attn_gpu_project &keys = recorder.launches[1].args.project;
+  const attn_kernel_args &decode = recorder.launches[3].args.tensors;
+  int64_t width = 2 * kNope + kRope;
+  EXPECT_EQ(keys.tensors.out_stride_token, width);
+  EXPECT_EQ(keys.tensors.out_stride_head, 1000 * width);
+  EXPECT_EQ(decode.k, keys.tensors.out);
+  EXPECT_EQ(decode.k_stride_token, width);
+  EXPECT_EQ(decode.k_stride_head, 1000 * width);
+  EXPECT_EQ(decode.k_stride_block, 32 * 1000 * width);
+  EXPECT_EQ(decode.q, p.q_nope);
+  EXPECT_EQ(decode.q_stride_head, p.q_nope_stride_head);
+  EXPECT_EQ(decode.v_stride_token, kV);
+  EXPECT_GE(static_cast<const char *>(decode.v) -
+                static_cast<const char *>(decode.k),
+            int64_t(attention.max_batch) * 32 * 1000 * width * 2);
+
+  // A rest of other columns is another model's.
+  inParts.nope = kNope / 2;
+  recorder.launches.clear();
+  ASSERT_EQ(open({fullKernel(), inParts}), ATTN_OK) << attn_error_message();
+  ASSERT_EQ(attn_mla_decode(lib.get(), &p), ATTN_OK) << attn_error_message();
+  EXPECT_EQ(recorder.launches[1].function, "keys");
+  EXPECT_EQ(recorder.launches[3].function, "full");
 }
 
 // With lengths that pages alone give, the keys' projection counts the tokens

@@ -8,11 +8,12 @@
 // For S query tokens a head takes B = ceil(S / rows) CTAs, and each of them
 // decompresses for itself. Per head and token of context they take
 //
-//   FLOPs     2 B (rank (nope + v) + rows (nope + rope + v))
+//   FLOPs     2 B (rank (nope + v) + rows (nope + rest + rope + v))
 //   L2 bytes  2 B (rank (nope + v) / tile + rank + rope)
 //
-// as the matrices pass by once a tile. For DeepSeek-V3 with 64 rows and tiles
-// of 64 tokens that is 303 kFLOP and 5.2 KB: 58 FLOPs a byte.
+// as the matrices pass by once a tile; rest is nope where what rounding leaves
+// of the keys is multiplied as well, else 0. For DeepSeek-V3 with 64 rows and
+// tiles of 64 tokens that is 303 kFLOP and 5.2 KB: 58 FLOPs a byte.
 //
 //===----------------------------------------------------------------------===//
 
@@ -38,7 +39,7 @@ constexpr double kEnoughFromL2 = 16 << 10;
 constexpr double kFlopsPerSharedByte = 20;
 
 struct Shape {
-  int64_t rank, rope, nope, v, queries;
+  int64_t rank, rope, nope, v, queries, rest;
   bool transposed;
 };
 
@@ -60,6 +61,7 @@ struct Candidate {
     nvvm::DecodeShape shape = {s.rank + s.rope, s.rank, /*vInK=*/true, rows,
                                warps,           tile,   kStages};
     shape.up = {s.nope, s.v, s.transposed, depth, chunks};
+    shape.rest = s.rest;
     return nvvm::DecodeSharedMemory(shape).bytes;
   }
 
@@ -70,8 +72,8 @@ struct Candidate {
   double cost(const Shape &s) const {
     auto blocks = double(llvm::divideCeil(s.queries, rows));
     auto perToken = double(s.rank * (s.nope + s.v));
-    double flops =
-        2 * blocks * (perToken + double(rows * (s.nope + s.rope + s.v)));
+    double flops = 2 * blocks *
+                   (perToken + double(rows * (s.nope + s.rest + s.rope + s.v)));
     double bytes =
         2 * blocks * (perToken / double(tile) + double(s.rank + s.rope));
     double fromShared =
@@ -98,9 +100,11 @@ struct Candidate {
 
 std::optional<GPUDecompressSchedule>
 attn::chooseGPUDecompress(MLIRContext *ctx, const NVVMArch &arch,
-                          LatentAttr dims, bool transposed, int64_t queries) {
+                          LatentAttr dims, bool transposed, int64_t queries,
+                          bool rest) {
   Shape s = {dims.getRank(), dims.getRope(), dims.getNope(),
-             dims.getV(),    queries,        transposed};
+             dims.getV(),    queries,        rest ? dims.getNope() : 0,
+             transposed};
   std::optional<Candidate> best;
   auto consider = [&](Candidate c) {
     int64_t bytes = c.sharedBytes(s), registers = c.registers(s);

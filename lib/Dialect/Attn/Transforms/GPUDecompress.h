@@ -22,11 +22,13 @@ struct GPUDecompressSchedule {
   tile::GPUUpScheduleAttr up;
 };
 
-/// Attention of `queries` tokens that decompresses in its kernel; nothing where
-/// no schedule fits the chip. All extents are multiples of 16.
+/// Attention of `queries` tokens that decompresses in its kernel, and with
+/// `rest` keeps what rounding leaves of its keys; nothing where no schedule
+/// fits the chip. All extents are multiples of 16.
 std::optional<GPUDecompressSchedule>
 chooseGPUDecompress(mlir::MLIRContext *ctx, const NVVMArch &arch,
-                    LatentAttr dims, bool transposed, int64_t queries);
+                    LatentAttr dims, bool transposed, int64_t queries,
+                    bool rest);
 
 } // namespace attn
 

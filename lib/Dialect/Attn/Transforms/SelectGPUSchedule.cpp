@@ -7,6 +7,7 @@
 
 #include "GPUDecompress.h"
 #include "attn/Dialect/Attn/Transforms/Passes.h"
+#include "attn/Dialect/Attn/Transforms/ScoreRest.h"
 #include "attn/Target/NVVMArch.h"
 #include "attn/Target/SharedLayout.h"
 #include "mlir/IR/Remarks.h"
@@ -28,6 +29,13 @@ struct Shape {
   int64_t rows; ///< query rows per KV head
   int64_t k, v;
   bool latent; ///< V is a prefix of K
+  /// Columns of which a rest follows: of a query of latent rows, else of keys,
+  /// of whose k it is a part.
+  int64_t rest;
+
+  Shape withoutRest() const {
+    return {rows, latent ? k : k - rest, v, latent, /*rest=*/0};
+  }
 };
 
 /// Registers of a thread: accumulator and scores, operands of the products, and
@@ -74,9 +82,10 @@ Candidate chooseTile(MLIRContext *ctx, const NVVMArch &arch, const Shape &s,
     if (tile % 16)
       continue;
     for (int64_t stages : {2, 3, 4}) {
-      int64_t bytes = nvvm::DecodeSharedMemory(
-                          {s.k, s.v, s.latent, rows, warps, tile, stages})
-                          .bytes;
+      int64_t bytes =
+          nvvm::DecodeSharedMemory({s.k, s.v, s.latent, rows, warps, tile,
+                                    stages, /*up=*/{}, s.rest})
+              .bytes;
       if (bytes > arch.maxSharedPerCTA)
         continue;
       int64_t ctas = std::min(
@@ -280,11 +289,14 @@ struct SelectGPUSchedule
         return WalkResult::interrupt();
       }
       Shape shape{attend.getHeads().getGroup() * query.getDimSize(1),
-                  cache.getKDim(), cache.getVDim(), cache.isLatent()};
+                  cache.getKDim(), cache.getVDim(), cache.isLatent(),
+                  getScoreRest(attend)};
       if (attend.getForm() == Form::Materialized) {
         LatentAttr latent = *attend.getLatent();
-        shape = {query.getDimSize(1), latent.getNope() + latent.getRope(),
-                 latent.getV(), /*latent=*/false};
+        shape.rows = query.getDimSize(1);
+        shape.k = latent.getNope() + shape.rest + latent.getRope();
+        shape.v = latent.getV();
+        shape.latent = false;
       }
       if (shape.k % 16 || shape.v % 16) {
         attend.emitOpError("has K of ")
@@ -295,7 +307,9 @@ struct SelectGPUSchedule
       auto schedule = choose(&getContext(), *arch, shape);
       if (!schedule) {
         attend.emitOpError("does not fit the shared memory of ")
-            << chip << " (" << arch->maxSharedPerCTA << " bytes a block)";
+            << chip << " (" << arch->maxSharedPerCTA << " bytes a block)"
+            << wayOut(shape.rest &&
+                      choose(&getContext(), *arch, shape.withoutRest()));
         return WalkResult::interrupt();
       }
       annotate(attend, *schedule);
@@ -303,6 +317,13 @@ struct SelectGPUSchedule
     });
     if (result.wasInterrupted())
       signalPassFailure();
+  }
+
+  /// What to try where attention does not fit.
+  static StringRef wayOut(bool fitsWithoutRest) {
+    return fitsWithoutRest ? "; without what it keeps of rounding it does "
+                             "(score-rest=never)"
+                           : "";
   }
 
   /// For attention that decompresses in its kernel.
@@ -320,14 +341,19 @@ struct SelectGPUSchedule
                << dims.getRank() << " + " << dims.getRope() << " to "
                << dims.getNope() << " and " << dims.getV()
                << " columns; GPU kernels take multiples of 16";
-    auto schedule =
-        chooseGPUDecompress(&getContext(), arch, dims, attend.getUpTransposed(),
-                            query.getDimSize(1));
+    auto choose = [&](bool rest) {
+      return chooseGPUDecompress(&getContext(), arch, dims,
+                                 attend.getUpTransposed(), query.getDimSize(1),
+                                 rest);
+    };
+    bool rest = getScoreRest(attend) > 0;
+    auto schedule = choose(rest);
     if (!schedule)
       return attend.emitOpError("decompresses in its kernel, which does not "
                                 "fit the shared memory of ")
              << chip << " (" << arch.maxSharedPerCTA
-             << " bytes a block) or a thread's registers";
+             << " bytes a block) or a thread's registers"
+             << wayOut(rest && choose(false));
     attend->setAttr(tile::GPUUpScheduleAttr::name, schedule->up);
     annotate(attend, schedule->kernel);
     return success();
