@@ -57,6 +57,14 @@ struct Product {
                std::ldexp(1.0,
                           -int(llvm::APFloat::semanticsPrecision(out.format)));
   }
+  /// The same of the sum of two, the second of which is what rounding left of
+  /// the first.
+  double limitInParts(const Numbers &out) const {
+    return magnitude * 1e-6 +
+           std::fabs(value) *
+               std::ldexp(1.0, -2 * int(llvm::APFloat::semanticsPrecision(
+                                        out.format)));
+  }
 };
 
 /// Of `count` numbers of x from `first` on, and those of y from `start` on,

@@ -33,6 +33,7 @@ struct Shape {
   int64_t heads, k, n, tail;
   bool transposed;
   const char *schedule;
+  bool rest = false; ///< a row has what rounding leaves behind it
 };
 
 enum class Addressing { Table, Indptr, LastPages, Contiguous };
@@ -49,9 +50,10 @@ struct Call {
 
 std::string nameOf(const testing::TestParamInfo<Shape> &info) {
   const Shape &s = info.param;
-  return llvm::formatv("{0}_{1}_{2}x{3}x{4}_{5}{6}_{7}", s.chip, s.dtype,
+  return llvm::formatv("{0}_{1}_{2}x{3}x{4}_{5}{6}{7}_{8}", s.chip, s.dtype,
                        s.heads, s.k, s.n, s.tail,
-                       s.transposed ? "_transposed" : "", info.index);
+                       s.transposed ? "_transposed" : "", s.rest ? "_rest" : "",
+                       info.index);
 }
 
 /// Block ids in the width that a call has them in.
@@ -82,9 +84,9 @@ protected:
         "tile.projection @p {{latent_rows, tail = {0} : i64, heads = {1} : "
         "i64, "
         "k = {2} : i64, n = {3} : i64, element = {4}, gpu_schedule = "
-        "#tile.gpu_projection_schedule<{5}>{6}}",
+        "#tile.gpu_projection_schedule<{5}>{6}{7}}",
         s.tail, s.heads, s.k, s.n, s.dtype, s.schedule,
-        s.transposed ? ", transposed" : "");
+        s.transposed ? ", transposed" : "", s.rest ? ", rest" : "");
     auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     ASSERT_TRUE(module) << text;
     SimtOptions options;
@@ -152,7 +154,8 @@ void SimtLatentProjection::check(const Call &call, uint64_t seed) {
 
   Tensor weight(s.dtype, s.heads * s.k * s.n);
   weight.fill(random, 1 / std::sqrt(double(s.k)));
-  int64_t outWidth = s.n + s.tail + 8, outHead = (longest + 5) * outWidth;
+  int64_t made = s.rest ? 2 * s.n : s.n;
+  int64_t outWidth = made + s.tail + 8, outHead = (longest + 5) * outWidth;
   int64_t outBatch = s.heads * outHead + 16;
   Tensor out(s.dtype, batch * outBatch);
   std::vector<int32_t> written(batch, -1);
@@ -210,22 +213,30 @@ void SimtLatentProjection::check(const Call &call, uint64_t seed) {
           std::string where = llvm::formatv("[{0}, {1}, {2}, {3}]", b, h, t, j);
           int64_t length = call.lens[b];
           bool isThere = t < length && (!call.seen || t >= length - call.seen);
-          if (!isThere || j >= s.n + s.tail) {
+          if (!isThere || j >= made + s.tail) {
             ASSERT_TRUE(std::isnan(got)) << "written: " << where;
             continue;
           }
           size_t row = cache.skip + blocks[b][t / page] * block +
                        t % page * token + h / project.group * width;
-          if (j >= s.n) {
-            ASSERT_EQ(got, cache.get(row + s.k + j - s.n)) << where;
+          if (j >= made) {
+            ASSERT_EQ(got, cache.get(row + s.k + j - made)) << where;
             continue;
           }
+          if (j >= s.n) // looked at with what it is the rest of
+            continue;
           size_t head = weight.skip + h * s.k * s.n;
           Product product =
               s.transposed
                   ? multiply(cache, row, weight, head + j * s.k, 1, s.k)
                   : multiply(cache, row, weight, head + j, s.n, s.k);
           ASSERT_NEAR(got, product.value, product.limit(out, false)) << where;
+          if (!s.rest)
+            continue;
+          double rest =
+              out[b * outBatch + h * outHead + t * outWidth + s.n + j];
+          ASSERT_NEAR(got + rest, product.value, product.limitInParts(out))
+              << where;
         }
 }
 
@@ -274,6 +285,10 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{"sm_86", "bf16", 2, 96, 96, 8, false,
               "warps = 6, rows = 64, columns = 96, stages = 1, ctas_per_sm = "
               "1, row_stages = 4, row_warps = 2"},
+        Shape{"sm_90", "bf16", 2, 128, 64, 32, true,
+              "warps = 4, rows = 64, columns = 32, stages = 1, ctas_per_sm = "
+              "1, row_stages = 3, row_warps = 2",
+              /*rest=*/true},
         Shape{"sm_90", "f16", 2, 256, 64, 64, true,
               "warps = 8, rows = 128, columns = 64, stages = 1, ctas_per_sm "
               "= 1, row_stages = 5, row_warps = 4"}),

@@ -33,20 +33,24 @@ struct Shape {
   int64_t heads, k, n;
   bool wide = false;         ///< the input is f32
   const char *schedule = ""; ///< empty: what the select pass chooses
+  bool rest = false;         ///< a row has what rounding leaves behind it
 };
 
 std::string nameOf(const testing::TestParamInfo<Shape> &info) {
   const Shape &s = info.param;
-  return llvm::formatv("{0}_{1}_{2}x{3}x{4}{5}_{6}", s.chip, s.dtype, s.heads,
-                       s.k, s.n, s.wide ? "_wide" : "", info.index);
+  return llvm::formatv("{0}_{1}_{2}x{3}x{4}{5}{6}_{7}", s.chip, s.dtype,
+                       s.heads, s.k, s.n, s.wide ? "_wide" : "",
+                       s.rest ? "_rest" : "", info.index);
 }
 
 std::string irOf(const Shape &s) {
   if (*s.schedule)
     return llvm::formatv(
         "tile.projection @p {{heads = {0} : i64, k = {1} : i64, n = {2} : i64, "
-        "element = {3}, gpu_schedule = #tile.gpu_projection_schedule<{4}>{5}}",
-        s.heads, s.k, s.n, s.dtype, s.schedule, s.wide ? ", wide_input" : "");
+        "element = {3}, gpu_schedule = "
+        "#tile.gpu_projection_schedule<{4}>{5}{6}}",
+        s.heads, s.k, s.n, s.dtype, s.schedule, s.wide ? ", wide_input" : "",
+        s.rest ? ", rest" : "");
   std::string in = llvm::formatv("tensor<?x1x{0}x{1}x{2}>", s.heads, s.k,
                                  s.wide ? "f32" : s.dtype);
   std::string weight =
@@ -100,7 +104,8 @@ void Projection::check(int64_t batch, int64_t tokens, int64_t tail,
   const Shape &s = shape;
   std::mt19937_64 random(seed);
   constexpr int64_t gap = 16;
-  int64_t inToken = s.heads * s.k + gap, width = s.n + tail + gap;
+  int64_t made = s.rest ? 2 * s.n : s.n;
+  int64_t inToken = s.heads * s.k + gap, width = made + tail + gap;
   int64_t inBatch = tokens * inToken + gap, outToken = s.heads * width;
   int64_t outBatch = tokens * outToken + gap, tailToken = s.heads * tail + gap;
   Tensor in(s.wide ? "f32" : s.dtype, batch * inBatch);
@@ -140,18 +145,24 @@ void Projection::check(int64_t batch, int64_t tokens, int64_t tail,
       for (int64_t h = 0; h < s.heads; ++h)
         for (int64_t j = 0; j < width; ++j) {
           double got = out[b * outBatch + t * outToken + h * width + j];
-          if (j >= s.n + tail) {
+          if (j >= made + tail) {
             ASSERT_TRUE(std::isnan(got)) << "written: " << where(b, t, h, j);
-          } else if (j >= s.n) {
-            ASSERT_EQ(got,
-                      behind[(b * tokens + t) * tailToken + h * tail + j - s.n])
+          } else if (j >= made) {
+            ASSERT_EQ(
+                got, behind[(b * tokens + t) * tailToken + h * tail + j - made])
                 << where(b, t, h, j);
-          } else {
+          } else if (j < s.n) {
             Product product =
                 multiply(in, in.skip + b * inBatch + t * inToken + h * s.k,
                          weight, weight.skip + h * s.k * s.n + j, s.n, s.k);
             ASSERT_NEAR(got, product.value, product.limit(out, s.wide))
                 << where(b, t, h, j);
+            if (!s.rest)
+              continue;
+            double rest =
+                out[b * outBatch + t * outToken + h * width + s.n + j];
+            ASSERT_NEAR(got + rest, product.value, product.limitInParts(out))
+                << where(b, t, h, s.n + j);
           }
         }
 }
@@ -210,7 +221,10 @@ INSTANTIATE_TEST_SUITE_P(
             "warps = 2, rows = 32, columns = 128, stages = 3, ctas_per_sm = 2"},
         Shape{
             "sm_80", "bf16", 1, 64, 64, true,
-            "warps = 2, rows = 64, columns = 32, stages = 2, ctas_per_sm = 1"}),
+            "warps = 2, rows = 64, columns = 32, stages = 2, ctas_per_sm = 1"},
+        Shape{"sm_80", "bf16", 3, 128, 96, false,
+              "warps = 2, rows = 64, columns = 32, stages = 2, ctas_per_sm = 1",
+              /*rest=*/true}),
     nameOf);
 
 // The runtime's call, with device = ATTN_DEVICE_CUDA, finds the kernel by its
