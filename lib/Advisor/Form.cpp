@@ -17,14 +17,16 @@ static cost::LatentShape latentShape(const Deployment &setup,
                                      const model::AttentionSpec &spec,
                                      int64_t qLen, int64_t context) {
   const model::LatentSpec &latent = *spec.latent;
-  return {cost::onDevice(spec, setup.layout).qHeads,
-          latent.rank,
-          latent.rope,
-          latent.nope,
-          latent.v,
-          qLen,
-          cost::tokensOnDevice(context, setup.layout),
-          2};
+  cost::LatentShape shape{cost::onDevice(spec, setup.layout).qHeads,
+                          latent.rank,
+                          latent.rope,
+                          latent.nope,
+                          latent.v,
+                          qLen,
+                          cost::tokensOnDevice(context, setup.layout),
+                          2};
+  shape.scoreRest = cost::keepsScoreRest(shape, spec.scale);
+  return shape;
 }
 
 /// The number of tokens from which on a form is faster than the absorbed one.
@@ -51,17 +53,20 @@ static Table thresholds(const Deployment &setup,
   for (int64_t batch : setup.batches)
     for (int64_t context : setup.contexts) {
       cost::LatentShape shape = latentShape(setup, spec, 1, context);
-      double flops = cost::absorbThreshold(l.rank, l.nope, l.v, shape.context);
+      double flops = cost::absorbThreshold(l.rank, l.nope, l.v, shape.context,
+                                           shape.scoreRest);
       int64_t copies = setup.batchOfCopy(batch);
       table.rows.push_back(
           {batch, context,
            std::isinf(flops)
                ? Cell("never")
                : computed(flops,
-                          "rank * D / (2 * rank - D + rank * D / context), D = "
-                          "nope + v",
-                          "{0} * {1} / (2 * {0} - {1} + {0} * {1} / {2})",
-                          l.rank, l.nope + l.v, shape.context),
+                          "rank * D / (2 * rank - D + rest + rank * D / "
+                          "context), D = nope + v, rest = rank - nope where "
+                          "the scores' operand keeps what rounding leaves",
+                          "{0} * {1} / (2 * {0} - {1} + {3} + {0} * {1} / {2})",
+                          l.rank, l.nope + l.v, shape.context,
+                          shape.scoreRest ? l.rank - l.nope : 0),
            fromTokens(setup, LatentForm::FusedDecompress, shape, copies),
            fromTokens(setup, LatentForm::Materialized, shape, copies)});
     }
@@ -118,6 +123,11 @@ std::optional<Section> advisor::formSection(const Deployment &setup,
       "fused column assumes one pass over the context for all new tokens.",
       "By FLOPs the heads and the rope width cancel; by time the machine and "
       "the batch count as well."};
+  if (latentShape(setup, *main->attention, 1, 1).scoreRest)
+    section.paragraphs.push_back(
+        "The scale makes logits large: what rounding to bf16 leaves of the "
+        "absorbed query, or of decompressed keys, is multiplied as well "
+        "(attn-select-score-rest), which is counted.");
   if (main->attention->sparse)
     section.paragraphs.push_back("The layers read chosen tokens only; the "
                                  "figures are those of reading all of them.");

@@ -15,13 +15,15 @@ LatentCost attn::cost::latentCost(LatentForm form, const LatentShape &shape) {
   double heads = shape.heads, rank = shape.rank, rope = shape.rope;
   double qLen = shape.qLen, context = shape.context;
   double element = shape.elementBytes;
-  double headWidths = shape.nope + shape.rope + shape.v;
+  double keyRest = shape.scoreRest ? shape.nope : 0;
+  double queryRest = shape.scoreRest ? shape.rank : 0;
+  double headWidths = shape.nope + keyRest + shape.rope + shape.v;
   double projection = 2 * heads * rank * double(shape.nope + shape.v);
   bool absorbed = form == LatentForm::Absorbed;
 
   LatentCost cost;
-  cost.coreFlops =
-      2 * heads * qLen * context * (absorbed ? 2 * rank + rope : headWidths);
+  cost.coreFlops = 2 * heads * qLen * context *
+                   (absorbed ? 2 * rank + queryRest + rope : headWidths);
   cost.projectionFlops = projection * (absorbed ? qLen : context);
   cost.kvBytes = element * context * double(shape.groups) * (rank + rope);
   if (form == LatentForm::Materialized)
@@ -31,9 +33,11 @@ LatentCost attn::cost::latentCost(LatentForm form, const LatentShape &shape) {
 }
 
 double attn::cost::absorbThreshold(int64_t rank, int64_t nope, int64_t v,
-                                   std::optional<int64_t> context) {
+                                   std::optional<int64_t> context,
+                                   bool scoreRest) {
   double r = rank, d = nope + v;
-  double denominator = 2 * r - d + (context ? r * d / double(*context) : 0.0);
+  double denominator = 2 * r - d + (scoreRest ? double(rank - nope) : 0.0) +
+                       (context ? r * d / double(*context) : 0.0);
   if (denominator <= 0)
     return std::numeric_limits<double>::infinity();
   return r * d / denominator;

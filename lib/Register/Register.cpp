@@ -43,6 +43,7 @@ void attn::registerOwnPasses() {
   registerAttnSelectCPUSchedule();
   registerAttnSelectForm();
   registerAttnSelectGPUSchedule();
+  registerAttnSelectScoreRest();
   registerConvertAttnToTile();
   registerConvertNVVMToSIMT();
   registerConvertTileToCPU();

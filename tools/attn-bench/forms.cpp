@@ -58,50 +58,56 @@ constexpr int64_t kMostTokens = 1 << 24;
 /// projections of all of them, and attention a few at a time.
 class Absorbed {
 public:
-  Absorbed(LatentProblem &problem, Session &session, int64_t chunk)
-      : problem(problem), session(session), chunk(chunk) {
+  Absorbed(LatentProblem &problem, const Session &session, int64_t chunk)
+      : problem(problem), chunk(chunk) {
     const attn_decode_params &shape = problem.attention().shape();
     int64_t rows = shape.q_len * shape.q_heads;
-    query = attn_library_projection(session.getLibrary(), 0);
-    output = attn_library_projection(session.getLibrary(), 1);
-    latentQuery = bench::Buffer(rows * shape.k_dim * 2);
+    attn_library *library = session.getLibrary();
+    kernel = attn_library_kernel(library, 0);
+    query = attn_library_projection(library, 0);
+    output = attn_library_projection(library, 1);
+    int64_t rest = kernel->flags & ATTN_KERNEL_REST ? shape.v_dim : 0;
+    width = shape.k_dim + rest;
+    ropeAt = shape.v_dim + rest;
+    latentQuery = bench::Buffer(rows * width * 2);
     latentOut = bench::Buffer(rows * shape.v_dim * 4);
-    scratch = bench::Buffer(
-        std::max(query->scratch_bytes, output->scratch_bytes) + 64);
-    for (int64_t first = 0; first < shape.q_len; first += chunk)
-      lens.push_back(shape.max_seq_len - shape.q_len + first + chunk);
+    scratch =
+        bench::Buffer(std::max({kernel->scratch_bytes, query->scratch_bytes,
+                                output->scratch_bytes}) +
+                      64);
   }
 
-  llvm::Error run() {
+  void run() {
     attn_decode_params d = problem.attention().params();
     attn_mla_params m = problem.params();
     int64_t heads = d.q_heads;
     project(*query, m.q_nope, m.q_nope_stride_token, m.q_nope_stride_head,
-            m.w_uk, latentQuery.data(), d.k_dim, d.q_len);
+            m.w_uk, latentQuery.data(), width, d.q_len);
     auto *rope = static_cast<const char *>(m.q_rope);
-    int64_t width = (d.k_dim - d.v_dim) * 2;
     for (int64_t row = 0; row < d.q_len * heads; ++row)
-      std::memcpy(latentQuery.data() + (row * d.k_dim + d.v_dim) * 2,
-                  rope + row * m.q_rope_stride_head * 2, width);
-    for (size_t i = 0; i < lens.size(); ++i) {
-      attn_decode_params call = d;
-      int64_t row = int64_t(i) * chunk * heads;
-      call.flags |= ATTN_FLAG_OUT_F32;
-      call.q_len = chunk;
-      call.q = latentQuery.data() + row * d.k_dim * 2;
-      call.q_stride_batch = chunk * heads * d.k_dim;
-      call.seq_lens = &lens[i];
-      call.out = latentOut.data() + row * d.v_dim * 4;
-      call.out_stride_batch = chunk * heads * d.v_dim;
-      call.lse = nullptr;
-      if (llvm::Error error = session.prepare(call))
-        return error;
-      if (llvm::Error error = session.decode(call))
-        return error;
+      std::memcpy(latentQuery.data() + (row * width + ropeAt) * 2,
+                  rope + row * m.q_rope_stride_head * 2,
+                  (d.k_dim - d.v_dim) * 2);
+    attn_kernel_args args = {};
+    args.q_stride_token = heads * width;
+    args.q_stride_head = width;
+    args.k = d.k;
+    args.k_stride_block = d.k_stride_block;
+    args.k_stride_token = d.k_stride_token;
+    args.k_stride_head = d.k_stride_head;
+    args.page_size = d.page_size;
+    args.out_stride_token = heads * d.v_dim;
+    args.out_stride_head = d.v_dim;
+    for (int64_t first = 0; first < d.q_len; first += chunk) {
+      args.q = latentQuery.data() + first * heads * width * 2;
+      args.out = latentOut.data() + first * heads * d.v_dim * 4;
+      int64_t length = d.max_seq_len - d.q_len + first + chunk;
+      attn_work_item item = {d.block_table, 0, length,     0,
+                             length,        0, d.kv_heads, /*slot=*/-1};
+      kernel->kernel(&args, &item, scratch.data());
     }
     project(*output, latentOut.data(), heads * d.v_dim, d.v_dim, m.w_uv, m.out,
             m.v, d.q_len);
-    return llvm::Error::success();
   }
 
 private:
@@ -118,11 +124,11 @@ private:
   }
 
   LatentProblem &problem;
-  Session &session;
   int64_t chunk;
+  const attn_kernel_desc *kernel;
   const attn_project_desc *query, *output;
+  int64_t width, ropeAt; ///< of a query's row, and in it
   bench::Buffer latentQuery, latentOut, scratch;
-  std::vector<int32_t> lens;
 };
 } // namespace
 
@@ -147,13 +153,17 @@ public:
   Times measure(int64_t tokens, int64_t queries);
   cost::LatentShape shape(int64_t tokens, int64_t queries) const {
     const model::LatentSpec &latent = *spec.attention.latent;
-    return {spec.attention.qHeads / options.tensorParallel,
-            latent.rank,
-            latent.rope,
-            latent.nope,
-            latent.v,
-            queries,
-            tokens};
+    cost::LatentShape shape{spec.attention.qHeads / options.tensorParallel,
+                            latent.rank,
+                            latent.rope,
+                            latent.nope,
+                            latent.v,
+                            queries,
+                            tokens};
+    shape.scoreRest = options.scoreRest == "always" ||
+                      (options.scoreRest == "auto" &&
+                       cost::keepsScoreRest(shape, spec.attention.scale));
+    return shape;
   }
   /// As JSON, and told on stderr.
   llvm::json::Object record(const Times &times) const;
@@ -162,8 +172,8 @@ public:
 
 private:
   LatentForms create(BlockOptions block, Form form) {
-    return exitOnError(
-        LatentForms::create(&context, spec, block, decode, form));
+    return exitOnError(LatentForms::create(&context, spec, block, decode, form,
+                                           options.scoreRest));
   }
   std::unique_ptr<Session> start(LatentForms &forms) {
     return exitOnError(Session::create(*forms.kernel, compile, 1));
@@ -210,7 +220,7 @@ Times FormBench::measure(int64_t tokens, int64_t queries) {
   timing.minRepetitions = 3;
   timing.warmUps = 1;
   std::vector<bench::Summary> times = bench::measureInTurn(
-      {[&](size_t) { exitOnError(absorbed.run()); },
+      {[&](size_t) { absorbed.run(); },
        [&](size_t) { exitOnError(fullSession->decode(materialized)); },
        [&](size_t) { exitOnError(insideSession->decode(fused)); }},
       timing);

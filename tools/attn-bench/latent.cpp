@@ -9,7 +9,7 @@
 #include "../common/RunOptions.h"
 
 #include "attn/Bench/Record.h"
-#include "attn/Dialect/Tile/IR/Tile.h"
+#include "attn/Dialect/Attn/Transforms/ScoreRest.h"
 #include "attn/Harness/LatentProblem.h"
 #include "attn/Harness/Session.h"
 #include "attn/Register.h"
@@ -124,8 +124,8 @@ int main(int argc, char **argv) {
   block.queries = options.qLen;
   block.context = options.context;
   block.tensorParallel = options.tensorParallel;
-  LatentForms forms = exitOnError(
-      LatentForms::create(&context, spec, block, decode, Form::Absorbed));
+  LatentForms forms = exitOnError(LatentForms::create(
+      &context, spec, block, decode, Form::Absorbed, options.scoreRest));
   if (!options.schedule.empty()) {
     auto schedule = mlir::dyn_cast_or_null<tile::ProjectionScheduleAttr>(
         mlir::parseAttribute(options.schedule, &context));
@@ -138,6 +138,12 @@ int main(int argc, char **argv) {
       exitOnError(chooseLevel(options.isa, options.emulate));
   std::unique_ptr<Session> session =
       exitOnError(Session::create(*forms.kernel, compile, options.threads));
+  // The same with the query as one number of 16 bits, as callers of the
+  // attention alone have it.
+  LatentForms given = exitOnError(LatentForms::create(
+      &context, spec, block, decode, Form::Absorbed, /*scoreRest=*/"never"));
+  std::unique_ptr<Session> givenSession =
+      exitOnError(Session::create(*given.kernel, compile, options.threads));
   std::vector<std::unique_ptr<Session>> combines;
   for (bool fuse : {true, false})
     if (options.combines) {
@@ -165,7 +171,7 @@ int main(int argc, char **argv) {
       exitOnError(LatentProblem::create(forms.attend(), problemOptions));
 
   std::vector<attn_decode_params> attention(problemOptions.copies);
-  std::vector<attn_mla_params> whole(problemOptions.copies);
+  std::vector<attn_mla_params> whole(problemOptions.copies), rounded;
   std::vector<bench::Pattern> weights;
   for (size_t copy = 0; copy < problemOptions.copies; ++copy) {
     attention[copy] = problem->attention().params(copy);
@@ -174,17 +180,28 @@ int main(int argc, char **argv) {
     weights.push_back(problem->weightPattern(copy));
   }
   // After the last growth of the session's workspace.
-  std::vector<attn_decode_params> alone = attention;
+  std::vector<attn_decode_params> alone = attention, ofRounded = attention;
+  rounded = whole;
   bench::Buffer latentOut(options.batch * options.qLen * heads * latent.rank *
                           sizeof(float));
-  for (attn_decode_params &params : alone) {
+  for (size_t copy = 0; copy < problemOptions.copies; ++copy) {
+    attn_decode_params &params = alone[copy];
     params.flags |= ATTN_FLAG_OUT_F32;
     params.out = latentOut.data();
-    exitOnError(session->prepare(params));
+    exitOnError(givenSession->prepare(params));
+    exitOnError(givenSession->prepare(rounded[copy], ofRounded[copy]));
+    rounded[copy].workspace = whole[copy].workspace;
+    rounded[copy].workspace_bytes = whole[copy].workspace_bytes;
+    ofRounded[copy].pool = attention[copy].pool;
+    // One pool: threads of another would still spin when the next call begins.
+    // One workspace too, as its place in memory counts; the op's holds its
+    // attention's.
+    params.pool = attention[copy].pool;
+    params.workspace = whole[copy].workspace;
+    params.workspace_bytes = whole[copy].workspace_bytes;
   }
 
-  // The same tensors, and one pool: threads of another would still spin when
-  // the next call begins. One workspace too, as its place in memory counts.
+  // The same tensors, pool and workspace here.
   std::vector<std::vector<attn_decode_params>> ofCombine(combines.size(),
                                                          attention);
   std::vector<std::vector<attn_mla_params>> wholeOf(combines.size(), whole);
@@ -207,24 +224,34 @@ int main(int argc, char **argv) {
   SingleProjection query = projection(0), output = projection(1);
   std::vector<bench::TimedBody> calls = {
       [&](size_t i) { exitOnError(session->decode(whole[i % whole.size()])); },
-      [&](size_t i) { exitOnError(session->decode(alone[i % alone.size()])); },
+      [&](size_t i) {
+        exitOnError(givenSession->decode(rounded[i % rounded.size()]));
+      },
+      [&](size_t i) {
+        exitOnError(givenSession->decode(alone[i % alone.size()]));
+      },
       [&](size_t i) { query.run(whole[i % whole.size()].w_uk); },
       [&](size_t i) { output.run(whole[i % whole.size()].w_uv); }};
   // Each right after a call on all threads: one by itself lets the others
   // sleep.
   for (size_t c = 0; c < combines.size(); ++c)
-    calls.insert(calls.begin() + 1 + c, [&, c](size_t i) {
+    calls.insert(calls.begin() + 2 + c, [&, c](size_t i) {
       exitOnError(combines[c]->decode(wholeOf[c][i % whole.size()]));
     });
   std::vector<bench::Summary> times = bench::measureInTurn(calls, timing);
-  std::vector<bench::Summary> both(times.begin() + 1,
-                                   times.begin() + 1 + combines.size());
-  times.erase(times.begin() + 1, times.begin() + 1 + combines.size());
+  std::vector<bench::Summary> both(times.begin() + 2,
+                                   times.begin() + 2 + combines.size());
+  times.erase(times.begin() + 2, times.begin() + 2 + combines.size());
+  bench::Summary oneNumber = times[1];
+  times.erase(times.begin() + 1);
   auto isa =
       static_cast<bench::Isa>(std::min(compile.level, compile.hostLevel));
   bench::Summary rate =
       bench::readCeiling(weights, options.threads, {}, isa).rate;
   double read = weightBytes / (rate.median * 1e9);
+  // What the query's second number costs is the attention's.
+  bool inParts = getScoreRest(forms.attend()) > 0;
+  double rest = inParts ? times[0].median - oneNumber.median : 0;
   double floor = times[1].median + read;
   llvm::outs() << llvm::formatv(
       "{0}: {1} heads, rank {2}, nope {3}, v {4}; batch {5}, {6} query tokens "
@@ -234,7 +261,7 @@ int main(int argc, char **argv) {
       "  W_UK, 1 thread {24:f0} us ({25:f2} GB/s); W_UV, 1 thread {26:f0} us "
       "({27:f2} GB/s)\n"
       "  weights       {17:f1} MB at {18:f2} GB/s: {19:f0} us\n"
-      "  whole / (attention + weights) = {20:f3}\n"
+      "  whole / (attention{28} + weights) = {20:f3}\n"
       "  waited {21:f3}, machine {22}, {23}\n",
       spec.modelType, heads, latent.rank, latent.nope, latent.v,
       options.batch.getValue(), options.qLen.getValue(),
@@ -242,11 +269,20 @@ int main(int argc, char **argv) {
       cpuLevelName(compile.level), options.dtype.getValue(),
       problemOptions.copies, times[0].median * 1e6, times[0].min * 1e6,
       times[0].repetitions, times[1].median * 1e6, times[1].min * 1e6,
-      weightBytes * 1e-6, rate.median, read * 1e6, times[0].median / floor,
-      std::max(times[0].waited, rate.waited),
+      weightBytes * 1e-6, rate.median, read * 1e6,
+      times[0].median / (floor + rest), std::max(times[0].waited, rate.waited),
       bench::describeMachine().machineClass, bench::utcNow(),
       times[2].median * 1e6, bytesOf(latent.nope) / times[2].median * 1e-9,
-      times[3].median * 1e6, bytesOf(latent.v) / times[3].median * 1e-9);
+      times[3].median * 1e6, bytesOf(latent.v) / times[3].median * 1e-9,
+      inParts ? " + rest" : "");
+  if (inParts)
+    llvm::outs() << llvm::formatv(
+        "  of which the rest, the query's second number of 16 bits, {0:f0} us\n"
+        "  query as one number: whole op {1:f0} us (min {2:f0}), / (attention "
+        "+ "
+        "weights) = {3:f3}; with the rest that is {4:f3}\n",
+        rest * 1e6, oneNumber.median * 1e6, oneNumber.min * 1e6,
+        oneNumber.median / floor, times[0].median / floor);
   if (!combines.empty())
     llvm::outs() << llvm::formatv(
         "  merged in the projection {0:f1} us (min {1:f1}), apart {2:f1} us "

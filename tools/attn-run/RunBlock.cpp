@@ -8,6 +8,7 @@
 #include "RunBlock.h"
 #include "../common/LatentForms.h"
 
+#include "attn/Dialect/Attn/Transforms/ScoreRest.h"
 #include "attn/Harness/Check.h"
 #include "attn/Harness/LatentProblem.h"
 #include "attn/Target/SharedLayout.h"
@@ -32,8 +33,8 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
                : chooseForm(context, spec, run.block, run.machine, fused);
   if (!chosen)
     return chosen.takeError();
-  auto forms =
-      LatentForms::create(context, spec, run.block, run.decode, *chosen);
+  auto forms = LatentForms::create(context, spec, run.block, run.decode,
+                                   *chosen, runOptions.scoreRest);
   if (!forms)
     return forms.takeError();
   AttendOp attend = forms->attend();
@@ -78,9 +79,10 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
                             {"first_call_us", us}};
   bool ok = true;
   if (run.check) {
-    auto oracle = Oracle::create(
-        forms->function(forms->original), forms->function(forms->rewritten),
-        (*problem)->interpreterArguments(), attention.dtype);
+    auto oracle = Oracle::create(forms->function(forms->original),
+                                 forms->function(forms->rewritten),
+                                 (*problem)->interpreterArguments(),
+                                 attention.dtype, getScoreRest(attend) > 0);
     if (!oracle)
       return oracle.takeError();
     CheckResult result =

@@ -23,9 +23,11 @@ static llvm::Error runPasses(mlir::ModuleOp module,
   return llvm::Error::success();
 }
 
-llvm::Expected<LatentForms> LatentForms::create(
-    mlir::MLIRContext *context, const model::LatentBlockSpec &spec,
-    const BlockOptions &block, const DecodeOptions &decode, Form form) {
+llvm::Expected<LatentForms>
+LatentForms::create(mlir::MLIRContext *context,
+                    const model::LatentBlockSpec &spec,
+                    const BlockOptions &block, const DecodeOptions &decode,
+                    Form form, llvm::StringRef scoreRest) {
   LatentForms forms;
   auto original = buildBlockModule(context, spec, block);
   if (!original)
@@ -51,6 +53,10 @@ llvm::Expected<LatentForms> LatentForms::create(
   if (!kernel)
     return kernel.takeError();
   forms.kernel = std::move(*kernel);
+  std::vector<std::unique_ptr<mlir::Pass>> select;
+  select.push_back(createAttnSelectScoreRest({scoreRest.str()}));
+  if (llvm::Error error = runPasses(*forms.kernel, std::move(select)))
+    return std::move(error);
   return forms;
 }
 

@@ -20,9 +20,11 @@ struct LatentForms {
   mlir::OwningOpRef<mlir::ModuleOp> rewritten; ///< in the form, op by op
   mlir::OwningOpRef<mlir::ModuleOp> kernel;    ///< what compiles
 
+  /// `scoreRest` is `attn-select-score-rest`'s option.
   static llvm::Expected<LatentForms>
   create(mlir::MLIRContext *context, const model::LatentBlockSpec &spec,
-         const BlockOptions &block, const DecodeOptions &decode, Form form);
+         const BlockOptions &block, const DecodeOptions &decode, Form form,
+         llvm::StringRef scoreRest = "auto");
 
   mlir::func::FuncOp function(mlir::OwningOpRef<mlir::ModuleOp> &module);
   AttendOp attend();

@@ -68,6 +68,12 @@ struct RunOptions {
       "batch-invariant",
       llvm::cl::desc("Sums in an order that threads and batch do not change"),
       llvm::cl::cat(category)};
+  opt<std::string> scoreRest{
+      "score-rest",
+      llvm::cl::desc("Of latent attention: keep what 16 bits leave of the "
+                     "operand of the scores that a projection makes: always, "
+                     "never or auto"),
+      llvm::cl::init("auto"), llvm::cl::cat(category)};
   opt<std::string> jsonFile{"json", llvm::cl::desc("Write the results there"),
                             llvm::cl::value_desc("file"),
                             llvm::cl::cat(category)};

@@ -100,32 +100,49 @@ static void dotTiles(Kernel &k, Value query, const View &key,
   SmallVector<Value> acc;
   for (int64_t i = 0; i < tokenTiles * numBlocks; ++i)
     acc.push_back(e.tileZero(cType));
-  auto step = [&](Value keyOffset, Value queryOffset, ValueRange carried) {
-    SmallVector<Value> next(carried), b;
-    for (int64_t j = 0; j < numBlocks; ++j)
-      b.push_back(e.tileLoad(bType, e.ptr(queryBase[j], queryOffset), bStride));
-    for (int64_t i = 0; i < tokenTiles; ++i) {
-      Value a = e.tileLoad(aType, e.ptr(keyBase[i], keyOffset), key.stride);
+  int64_t stepBytes = 16 * height * 4;
+  auto step = [&](const Meeting &meeting, Value keyOffset, Value queryOffset,
+                  ValueRange carried) {
+    SmallVector<Value> next(carried), a(tokenTiles), b(numBlocks);
+    auto loadQuery = [&](int64_t j, int64_t part) {
+      Value at = e.ptr(queryBase[j], queryOffset);
+      int64_t steps = part * meeting.queryRest / kStep;
+      return e.tileLoad(bType, e.ptr(at, steps * stepBytes), bStride);
+    };
+    auto loadKey = [&](int64_t i, int64_t part) {
+      Value at = e.ptr(keyBase[i], keyOffset);
+      return e.tileLoad(aType, e.ptr(at, part * meeting.keyRest * 2),
+                        key.stride);
+    };
+    // What meets both parts of the other side is loaded once.
+    for (int64_t part = 0; part < meeting.parts(); ++part) {
       for (int64_t j = 0; j < numBlocks; ++j)
-        next[i * numBlocks + j] = e.tileMul(a, b[j], next[i * numBlocks + j]);
+        if (part == 0 || meeting.queryRest)
+          b[j] = loadQuery(j, part);
+      for (int64_t i = 0; i < tokenTiles; ++i) {
+        if (part == 0 || meeting.keyRest)
+          a[i] = loadKey(i, part);
+        for (int64_t j = 0; j < numBlocks; ++j)
+          next[i * numBlocks + j] =
+              e.tileMul(a[i], b[j], next[i * numBlocks + j]);
+      }
     }
     return next;
   };
-  int64_t stepBytes = 16 * height * 4;
   for (const Meeting &meeting : getMeetings(k)) {
     int64_t steps = llvm::divideCeil(meeting.count, kStep);
     int64_t queryStart = meeting.query / kStep * stepBytes;
     if (steps > 4 && meeting.count % kStep == 0) {
       acc = SmallVector<Value>(
           e.loop(steps, 1, acc, [&](Value i, ValueRange carried) {
-            return step(e.add(e.mul(i, kStep * 2), meeting.key * 2),
+            return step(meeting, e.add(e.mul(i, kStep * 2), meeting.key * 2),
                         e.add(e.mul(i, stepBytes), queryStart), carried);
           }));
       continue;
     }
     for (int64_t i = 0; i < steps; ++i) {
       int64_t dim = std::min(i * kStep, meeting.count - kStep);
-      acc = step(e.i64((meeting.key + dim) * 2),
+      acc = step(meeting, e.i64((meeting.key + dim) * 2),
                  e.i64(queryStart + i * stepBytes), acc);
     }
   }

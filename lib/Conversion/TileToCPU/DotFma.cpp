@@ -141,8 +141,9 @@ static SmallVector<Value> dotColumns(Kernel &k, const QueryLayout &layout,
   int64_t es = Emitter::bytes(k.element());
   int64_t tokens = keys.size();
   VectorType accType = e.vec(k.lanes());
-  auto step = [&](Value keyOffset, Value queryOffset,
-                  ValueRange acc) -> SmallVector<Value> {
+  int64_t stored = layout.dot ? 2 : 4;
+  auto multiplyStep = [&](Value keyOffset, Value queryOffset,
+                          ValueRange acc) -> SmallVector<Value> {
     SmallVector<Value> next(acc);
     // The parts of a row that a step covers: one vector, or its even and its
     // odd elements.
@@ -197,13 +198,21 @@ static SmallVector<Value> dotColumns(Kernel &k, const QueryLayout &layout,
     }
     return next;
   };
+  // What meets both parts of the other side is loaded once, as LLVM sees.
+  auto step = [&](Value keyOffset, Value queryOffset, ValueRange acc) {
+    SmallVector<Value> next(acc);
+    for (int64_t part = 0; part < columns.parts(); ++part)
+      next = multiplyStep(e.add(keyOffset, part * columns.keyRest * es),
+                          e.add(queryOffset, part * columns.queryRest * stored),
+                          next);
+    return next;
+  };
   // Lines to fetch before turn `i` of `turns` turns.
   auto share = [&](int64_t i, int64_t turns) {
     return k.schedule.getPrefetchSpread() ? ahead.count() * i / turns
            : i                            ? ahead.count()
                                           : 0;
   };
-  int64_t stored = layout.dot ? 2 : 4;
   int64_t steps = llvm::divideCeil(columns.count, layout.step);
   int64_t keyStart = columns.key * es, queryStart = columns.query * stored;
   int64_t queryStep = layout.step * stored;

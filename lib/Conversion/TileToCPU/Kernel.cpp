@@ -57,10 +57,12 @@ Value attn::cpu::emitQueryRow(Kernel &k, Value token, Value groupHead) {
 SmallVector<Meeting, 2> attn::cpu::getMeetings(const Kernel &k) {
   int64_t queryRest = std::max<int64_t>(k.qDim() - k.kDim(), 0);
   int64_t keyRest = std::max<int64_t>(k.kDim() - k.qDim(), 0);
+  int64_t rest = queryRest + keyRest, width = std::min(k.qDim(), k.kDim());
   SmallVector<Meeting, 2> meetings;
-  if (int64_t rest = queryRest + keyRest)
-    meetings.push_back({0, 0, rest});
-  meetings.push_back({queryRest, keyRest, std::min(k.qDim(), k.kDim())});
+  if (rest)
+    meetings.push_back({0, 0, rest, queryRest, keyRest});
+  if (width > rest)
+    meetings.push_back({rest + queryRest, rest + keyRest, width - rest});
   return meetings;
 }
 

@@ -5,7 +5,7 @@
 
 // CHECK:       func.func @row
 // CHECK-SAME:  flags = 4 : i64
-// CHECK-SAME:  layout = 0 : i64, page_multiple = 1 : i64
+// CHECK-SAME:  layout = 0 : i64, nope = 0 : i64, page_multiple = 1 : i64
 // CHECK-NOT:   vector.fma
 // CHECK-NOT:   x86vector.avx512.dot
 // CHECK:       amx.tile_load {{.*}} !amx.tile<16x32xbf16>
@@ -40,7 +40,7 @@ tile.kernel @row attributes {group = 16 : i64, q_len = 2 : i64,
 // In our own layout a tile of V is loaded as it lies.
 
 // CHECK:       func.func @own
-// CHECK-SAME:  layout = 1 : i64, page_multiple = 32 : i64
+// CHECK-SAME:  layout = 1 : i64, nope = 0 : i64, page_multiple = 32 : i64
 // CHECK-NOT:   vector.shuffle {{.*}} vector<32xbf16>
 // CHECK:       amx.tile_mulf
 // CHECK-NOT:   vector.shuffle {{.*}} vector<32xbf16>

@@ -4,7 +4,7 @@
 // is converted.
 
 // CHECK:       func.func @row
-// CHECK-SAME:  layout = 0 : i64, page_multiple = 1 : i64
+// CHECK-SAME:  layout = 0 : i64, nope = 0 : i64, page_multiple = 1 : i64
 // CHECK-NOT:   vector.fma
 // CHECK-NOT:   amx
 // CHECK:       x86vector.avx512.dot %{{.*}} : vector<32xbf16> -> vector<16xf32>
@@ -36,7 +36,7 @@ tile.kernel @row attributes {group = 4 : i64, q_len = 1 : i64,
 // In our own layout V lies in pairs already: nothing interleaves bf16.
 
 // CHECK:       func.func @own
-// CHECK-SAME:  layout = 1 : i64, page_multiple = 64 : i64
+// CHECK-SAME:  layout = 1 : i64, nope = 0 : i64, page_multiple = 64 : i64
 // CHECK-NOT:   vector.interleave {{.*}}bf16
 // CHECK-NOT:   vector.shuffle {{.*}} vector<32xbf16>
 // CHECK:       x86vector.avx512.dot

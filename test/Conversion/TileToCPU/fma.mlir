@@ -8,7 +8,7 @@
 // The function has the kernel ABI's three pointers, and the facts for the table.
 
 // CHECK:       func.func @f16(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr)
-// CHECK-SAME:  attn.kernel = {combine = 0 : i64, dtype = 1 : i64, flags = 0 : i64, k_dim = 64 : i64, kv_heads = 2 : i64, kv_tile = 32 : i64, layout = 0 : i64, page_multiple = 1 : i64, q_heads = 8 : i64, q_len = 1 : i64,
+// CHECK-SAME:  attn.kernel = {combine = 0 : i64, dtype = 1 : i64, flags = 0 : i64, k_dim = 64 : i64, kv_heads = 2 : i64, kv_tile = 32 : i64, layout = 0 : i64, nope = 0 : i64, page_multiple = 1 : i64, q_heads = 8 : i64, q_len = 1 : i64,
 // CHECK-SAME:  scratch_bytes = {{[1-9][0-9]*}} : i64
 // CHECK-SAME:  v_dim = 64 : i64, window = 0 : i64}
 // CHECK-NOT:   vector<16xf32>
@@ -77,7 +77,7 @@ tile.kernel @bf16 attributes {group = 3 : i64, q_len = 2 : i64,
 
 // CHECK:       func.func @f32
 // CHECK-SAME:  dtype = 2 : i64
-// CHECK-SAME:  layout = 1 : i64, page_multiple = 1 : i64
+// CHECK-SAME:  layout = 1 : i64, nope = 0 : i64, page_multiple = 1 : i64
 // CHECK-NOT:   arith.extf
 // CHECK:       vector.fma %{{.*}} : vector<8xf32>
 // CHECK-NOT:   arith.truncf

@@ -749,7 +749,7 @@ tile.kernel @k1_no_up attributes {group = 2 : i64, q_len = 1 : i64,
 // -----
 
 func.func @d1(%rows: !tile.tile<16x48xbf16>, %w: !tile.tile<32x16xbf16>) {
-  // expected-error @+1 {{needs rows TxC, weight RxN with R <= C, and a result Tx(N + C - R), of one element type}}
+  // expected-error @+1 {{needs rows TxC, weight RxN with R <= C, and a result Tx(N + C - R), with rest Tx(2N + C - R), of one element type}}
   %k = tile.decompress %rows, %w : (!tile.tile<16x48xbf16>, !tile.tile<32x16xbf16>) -> !tile.tile<16x16xbf16>
   return
 }
@@ -783,3 +783,56 @@ tile.projection @y7 {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16
 
 // expected-error @+1 {{reads transposed weights, which come in one stage}}
 tile.projection @y8 {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = bf16, transposed, gpu_schedule = #tile.gpu_projection_schedule<warps = 4, rows = 64, columns = 64, stages = 2, ctas_per_sm = 1>}
+
+// -----
+
+// expected-error @+1 {{leaves a rest of bf16 alone, not of 'f16'}}
+tile.projection @y9 {heads = 4 : i64, k = 64 : i64, n = 64 : i64, element = f16, rest}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Numbers in two parts
+//===----------------------------------------------------------------------===//
+
+func.func @u1_rest(%q: !tile.tile<4x128xbf16>, %k: !tile.tile<64x96xbf16>) {
+  // expected-error @+1 {{with rest one of the two has so many columns more}}
+  %r = tile.dot %q, %k {rest = 64 : i64} : (!tile.tile<4x128xbf16>, !tile.tile<64x96xbf16>) -> !tile.tile<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @u1_most(%q: !tile.tile<4x128xbf16>, %k: !tile.tile<64x32xbf16>) {
+  // expected-error @+1 {{with rest one of the two has so many columns more}}
+  %r = tile.dot %q, %k {rest = 96 : i64} : (!tile.tile<4x128xbf16>, !tile.tile<64x32xbf16>) -> !tile.tile<4x64xf32>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{has a rest of 32 columns; it needs bf16, a multiple of 32, and a kernel that streams}}
+tile.kernel @n4_element attributes {group = 1 : i64, q_len = 1 : i64, rest = 32 : i64,
+    cache = #tile.cache<heads = 1, k = 64, v = 32, element = f16, layout = row, v_in_k = true>} {
+}
+
+// -----
+
+// expected-error @+1 {{has a rest of 32 columns; with up it is nope, of other latent rows v, and else at most half of k}}
+tile.kernel @n4_latent attributes {group = 1 : i64, q_len = 1 : i64, rest = 32 : i64,
+    cache = #tile.cache<heads = 1, k = 128, v = 64, element = bf16, layout = row, v_in_k = true>} {
+}
+
+// -----
+
+// expected-error @+1 {{has a rest of 64 columns; with up it is nope}}
+tile.kernel @n4_up attributes {group = 1 : i64, q_len = 1 : i64, rest = 64 : i64, up = #tile.up<nope = 32, v = 64>,
+    cache = #tile.cache<heads = 1, k = 128, v = 64, element = bf16, layout = row, v_in_k = true>} {
+}
+
+// -----
+
+// expected-error @+1 {{has a rest of 64 columns; with up it is nope}}
+tile.kernel @n4_half attributes {group = 1 : i64, q_len = 1 : i64, rest = 64 : i64,
+    cache = #tile.cache<heads = 1, k = 96, v = 64, element = bf16, layout = row, v_in_k = false>} {
+}

@@ -170,3 +170,28 @@ func.func private @attributes() attributes {
   fma = #tile.schedule<engine = fma, vector = 8, kv_tile = 64, prefetch = 0, exp2_degree = 6>,
   dpbf16 = #tile.schedule<engine = dpbf16, vector = 16, kv_tile = 32, prefetch = 0, exp2_degree = 7>,
   amx = #tile.schedule<engine = amx, vector = 16, kv_tile = 64, prefetch = 2048, exp2_degree = 3>}
+
+// A kernel whose query keeps what rounding leaves of its first 64 columns.
+// CHECK-LABEL: tile.kernel @rest attributes
+// CHECK-SAME: rest = 64 : i64
+// CHECK: tile.dot %{{.*}}, %{{.*}} {rest = 64 : i64} : (!tile.tile<4x160xbf16>, !tile.tile<64x96xbf16>) -> !tile.tile<4x64xf32>
+tile.kernel @rest attributes {group = 4 : i64, q_len = 1 : i64, rest = 64 : i64,
+    cache = #tile.cache<heads = 1, k = 96, v = 64, element = bf16, layout = row, v_in_k = true>} {
+  %q = tile.query : !tile.tile<4x160xbf16>
+  %l = tile.constant 0.0 : !tile.tile<4x1xf32>
+  %r = tile.stream (%k, %v) : (!tile.tile<64x96xbf16>, !tile.tile<64x64xbf16>) iter(%l0 = %l) : (!tile.tile<4x1xf32>) {
+    %s = tile.dot %q, %k {rest = 64 : i64} : (!tile.tile<4x160xbf16>, !tile.tile<64x96xbf16>) -> !tile.tile<4x64xf32>
+    tile.yield %l0 : !tile.tile<4x1xf32>
+  }
+}
+
+// Keys, and a projection's rows, that keep it.
+// CHECK-LABEL: func @rests
+// CHECK: tile.decompress %{{.*}}, %{{.*}} {rest} : (!tile.tile<64x96xbf16>, !tile.tile<64x32xbf16>) -> !tile.tile<64x96xbf16>
+func.func @rests(%c: !tile.tile<64x96xbf16>, %w: !tile.tile<64x32xbf16>) -> !tile.tile<64x96xbf16> {
+  %k = tile.decompress %c, %w {rest} : (!tile.tile<64x96xbf16>, !tile.tile<64x32xbf16>) -> !tile.tile<64x96xbf16>
+  return %k : !tile.tile<64x96xbf16>
+}
+
+// CHECK: tile.projection @in_parts {{{.*}}rest
+tile.projection @in_parts {heads = 2 : i64, k = 64 : i64, n = 32 : i64, element = bf16, rest}

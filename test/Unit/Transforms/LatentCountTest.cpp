@@ -49,14 +49,16 @@ std::string irOf(const LatentShape &s, LatentForm form) {
       "= "
       "#attn.heads<q = {4}, kv = {11}>, latent = #attn.latent<rank = {0}, rope "
       "= "
-      "{1}, nope = {2}, v = {3}, groups = {11}>, scale = 0.1 : f32{10}} : "
+      "{1}, nope = {2}, v = {3}, groups = {11}>, scale = 0.1 : "
+      "f32{10}{12}} : "
       "({5}, !cache, {6}, "
       "{7}) -> {8}\n  return %o : {8}\n}",
       s.rank, s.rope, s.nope, s.v, s.heads, query, up, down, output,
       absorbed                           ? "absorbed"
       : form == LatentForm::Materialized ? "materialized"
                                          : "fused_decompress",
-      absorbed ? ", up_transposed" : "", s.groups);
+      absorbed ? ", up_transposed" : "", s.groups,
+      s.scoreRest ? ", tile.score_rest = true" : "");
 }
 
 /// What the kernels of the module do for one sequence.
@@ -95,8 +97,10 @@ Count countKernels(mlir::ModuleOp module, const LatentShape &s,
                                    double(w.getRows()) * double(w.getCols());
         } else if (auto dot = mlir::dyn_cast<tile::DotOp>(op)) {
           tile::TileType q = dot.getQ().getType(), r = dot.getType();
+          tile::TileType k = dot.getK().getType();
           count.coreFlops += heads * steps * 2 * double(r.getRows()) *
-                             double(r.getCols()) * double(q.getCols());
+                             double(r.getCols()) *
+                             double(std::max(q.getCols(), k.getCols()));
         } else if (auto dot = mlir::dyn_cast<tile::DotAccOp>(op)) {
           tile::TileType p = dot.getP().getType(), r = dot.getType();
           count.coreFlops += heads * steps * 2 * double(p.getRows()) *
@@ -112,8 +116,8 @@ Count countKernels(mlir::ModuleOp module, const LatentShape &s,
     count.weightBytes += matrix * element;
     count.projectionFlops += 2 * matrix * (absorbed ? rows : context);
     if (!absorbed) // K and V of the tokens are written, to memory on a GPU.
-      count.kvBytes +=
-          context * double(op.getHeads()) * double(op.getN()) * element;
+      count.kvBytes += context * double(op.getHeads()) * double(op.getN()) *
+                       element * (op.getRest() ? 2 : 1);
   });
   // The projections read each row of the cache once; the rotary part of K is
   // copied to every head.
@@ -133,6 +137,8 @@ TEST(LatentCount, EqualsTheCostModel) {
       {40, 256, 32, 64, 64, 3, 2048},    // MiniCPM3
       {20, 512, 64, 192, 256, 5, 1024},  // GLM-4.7-Flash
       {128, 256, 64, 128, 128, 2, 1024, 2, /*groups=*/2},
+      {128, 512, 64, 128, 128, 2, 1024, 2, 1, /*scoreRest=*/true},
+      {128, 256, 64, 128, 128, 2, 1024, 2, /*groups=*/2, /*scoreRest=*/true},
   };
   for (const LatentShape &shape : shapes)
     for (LatentForm form : {LatentForm::Absorbed, LatentForm::Materialized,

@@ -52,7 +52,8 @@ protected:
       R"("page_multiple": 1, "window": 37, "scale": 0.5, "softcap": 3, )"
       R"("causal": true, "sinks": true, "v_in_k": false, )"
       R"("score_mod": false, "out_f32": false, "emulated": false, )"
-      R"("merge_only": false, "decompress": false, "nope": 0, "v": 0, )"
+      R"("merge_only": false, "decompress": false, "rest": false, )"
+      R"("nope": 0, "v": 0, )"
       R"("scratch_bytes": 200})";
 };
 

@@ -199,7 +199,8 @@ TEST_F(MlaDecompress, JsonTellsTheWidths) {
   size_t length;
   ASSERT_EQ(attn_library_kernel_json(library, 0, text, sizeof text, &length),
             ATTN_OK);
-  EXPECT_NE(std::string(text).find(R"("decompress": true, "nope": 3, "v": 6)"),
+  EXPECT_NE(std::string(text).find(
+                R"("decompress": true, "rest": false, "nope": 3, "v": 6)"),
             std::string::npos)
       << text;
 }

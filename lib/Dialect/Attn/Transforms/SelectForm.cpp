@@ -322,6 +322,9 @@ LogicalResult SelectForm::select(AttendOp attend, PatternRewriter &rewriter) {
       block->dims.getV(),       query.getDimSize(1),
       latent.getDimSize(1),     query.getElementTypeBitWidth() / 8,
       block->dims.getGroups()};
+  shape.scoreRest =
+      query.getElementType().isBF16() &&
+      cost::keepsScoreRest(shape, attend.getScale().convertToFloat());
   int64_t batch = query.isDynamicDim(0) ? 1 : query.getDimSize(0);
   if (!query.isDynamicDim(1) && !latent.isDynamicDim(1))
     choose(*block, isAbsorbed, shape, batch, rewriter);

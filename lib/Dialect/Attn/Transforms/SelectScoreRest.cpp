@@ -57,8 +57,8 @@ struct SelectScoreRest : attn::impl::AttnSelectScoreRestBase<SelectScoreRest> {
     double weight = cost::scoreRounding(attend.getScale().convertToFloat(),
                                         attend.getLatent()->getNope());
     std::string price = llvm::formatv(
-        "rounding {0} costs the scores {1:f1} times what rounding the output "
-        "costs it (unit-normal query and keys)",
+        "rounding {0} moves the output {1:f1} times as much as rounding the "
+        "output itself (1 - cos, unit-normal query and keys)",
         attend.getForm() == Form::Absorbed ? "the projected query"
                                            : "decompressed keys",
         weight);
