@@ -32,12 +32,12 @@ const std::vector<Machine> &attn::cost::measuredMachines() {
   static const std::vector<Machine> machines = {
       {"amx-thread",
        /*memoryGB=*/0,
-       /*readGBps=*/19.9,
-       /*bf16Flops=*/2.554e12,
+       /*readGBps=*/21.5,
+       /*bf16Flops=*/2.602e12,
        /*fp8Flops=*/0,
-       {/*absorbed=*/{0.345, 0.0418},
-        /*materialized=*/{0.213, 0.304},
-        /*fused=*/{0.254, 0.389}}},
+       {/*absorbed=*/{0.377, 0.0395},
+        /*materialized=*/{0.239, 0.294},
+        /*fused=*/{0.295, 0.393}}},
   };
   return machines;
 }

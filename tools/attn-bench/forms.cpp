@@ -241,6 +241,7 @@ llvm::json::Object FormBench::record(const Times &times) const {
                             {"rope", dims.rope},
                             {"nope", dims.nope},
                             {"v", dims.v},
+                            {"score_rest", dims.scoreRest},
                             {"context", times.tokens},
                             {"queries", times.queries},
                             {"absorbed_us", times.absorbed * 1e6},

@@ -64,7 +64,7 @@ func.func @unknown(%c: tensor<1x?x512xbf16>, %w_uk: tensor<128x512x128xbf16>, %w
 // 147 on (select-form.mlir).
 
 // AMX-LABEL: func @over_1024(
-// AMX: %[[BOUND:.*]] = arith.constant 68 : index
+// AMX: %[[BOUND:.*]] = arith.constant 66 : index
 // AMX: arith.cmpi slt, %{{.*}}, %[[BOUND]]
 // AMX: attn.attend {{.*}}fused_decompress
 func.func @over_1024(%c: tensor<1x1024x512xbf16>, %w_uk: tensor<128x512x128xbf16>, %w_uv: tensor<128x512x128xbf16>,
@@ -73,6 +73,26 @@ func.func @over_1024(%c: tensor<1x1024x512xbf16>, %w_uk: tensor<128x512x128xbf16
   %v = attn.decompress %c, %w_uv : (tensor<1x1024x512xbf16>, tensor<128x512x128xbf16>) -> tensor<1x1024x128x128xbf16>
   // expected-remark @+1 {{both (FLOPs alone): absorbed below 146.3 query tokens}}
   %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 128, kv = 128>, scale = 0.0721687824 : f32}
+     : (tensor<1x?x128x128xbf16>, tensor<1x1024x128x128xbf16>, tensor<1x1024x128x128xbf16>) -> tensor<1x?x128x128xbf16>
+  return %o : tensor<1x?x128x128xbf16>
+}
+
+// -----
+
+// DeepSeek-V3's own scale, which YaRN enlarges: what rounding leaves of the
+// query, or of the keys, is multiplied as well (attn-select-score-rest), which
+// is 512 columns more for the absorbed form and 128 for the other.
+
+// CHECK-LABEL: func @yarn(
+// CHECK: arith.constant 103 : index
+// AMX-LABEL: func @yarn(
+// AMX: arith.constant 56 : index
+func.func @yarn(%c: tensor<1x1024x512xbf16>, %w_uk: tensor<128x512x128xbf16>, %w_uv: tensor<128x512x128xbf16>,
+                %q: tensor<1x?x128x128xbf16>) -> tensor<1x?x128x128xbf16> {
+  %k = attn.decompress %c, %w_uk : (tensor<1x1024x512xbf16>, tensor<128x512x128xbf16>) -> tensor<1x1024x128x128xbf16>
+  %v = attn.decompress %c, %w_uv : (tensor<1x1024x512xbf16>, tensor<128x512x128xbf16>) -> tensor<1x1024x128x128xbf16>
+  // expected-remark @+1 {{both (FLOPs alone): absorbed below 102.4 query tokens}}
+  %o = attn.attend %q, %k, %v {heads = #attn.heads<q = 128, kv = 128>, scale = 0.135233775 : f32}
      : (tensor<1x?x128x128xbf16>, tensor<1x1024x128x128xbf16>, tensor<1x1024x128x128xbf16>) -> tensor<1x?x128x128xbf16>
   return %o : tensor<1x?x128x128xbf16>
 }
