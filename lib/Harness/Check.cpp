@@ -98,20 +98,10 @@ llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
   return oracle;
 }
 
-/// Whether an attend's query or keys are made of what `op` computes.
-static bool feedsScores(mlir::Operation *op) {
-  return llvm::any_of(op->getUses(), [](mlir::OpOperand &use) {
-    auto attend = llvm::dyn_cast<AttendOp>(use.getOwner());
-    return attend
-               ? use.get() == attend.getQuery() || use.get() == attend.getKey()
-               : feedsScores(use.getOwner());
-  });
-}
-
 llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
                                       mlir::func::FuncOp lowered,
                                       llvm::ArrayRef<interp::Value> arguments,
-                                      int32_t dtype, bool scoreRest) {
+                                      int32_t dtype) {
   Oracle oracle;
   if (llvm::Error error =
           interpretExactly(func, arguments, oracle.output, oracle.lse))
@@ -119,7 +109,7 @@ llvm::Expected<Oracle> Oracle::create(mlir::func::FuncOp func,
   const llvm::fltSemantics &format = formatOf(dtype);
   auto rounded = interp::interpret(
       lowered, arguments, [&](double w) { return interp::roundTo(format, w); },
-      [&](mlir::Operation *op) { return !scoreRest || !feedsScores(op); });
+      /*roundResults=*/true);
   if (!rounded)
     return rounded.takeError();
   bool decompressed = false;

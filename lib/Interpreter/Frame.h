@@ -44,8 +44,8 @@ public:
 
   /// AttendParams::roundWeight of every attend.
   std::function<double(double)> roundWeight;
-  /// Whose values are rounded to the element type of what they are bound to.
-  std::function<bool(mlir::Operation *)> rounds;
+  /// Round each value to the element type of what it is bound to.
+  bool roundResults = false;
 
 private:
   llvm::DenseMap<mlir::Value, Value> values;

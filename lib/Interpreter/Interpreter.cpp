@@ -94,7 +94,7 @@ Error Frame::bind(Operation *op, mlir::Value target, interp::Value value) {
         << "a value does not fit " << target.getType() << ": " << *reason;
     return errorAt(op, text);
   }
-  if (rounds && !isa<AttendOp>(op) && rounds(op))
+  if (roundResults && !isa<AttendOp>(op))
     roundTo(getElementTypeOrSelf(target.getType()), value);
   values.insert_or_assign(target, std::move(value));
   return Error::success();
@@ -175,7 +175,7 @@ static Error executeBlock(Block &block, Frame &frame) {
 llvm::Expected<SmallVector<interp::Value>>
 interp::interpret(func::FuncOp func, ArrayRef<interp::Value> args,
                   std::function<double(double)> roundWeight,
-                  std::function<bool(Operation *)> rounds) {
+                  bool roundResults) {
   if (!func.getBody().hasOneBlock())
     return errorAt(func, "needs a body of one block");
   if (args.size() != func.getNumArguments())
@@ -183,7 +183,7 @@ interp::interpret(func::FuncOp func, ArrayRef<interp::Value> args,
                              " arguments, got " + Twine(args.size()));
   Frame frame;
   frame.roundWeight = std::move(roundWeight);
-  frame.rounds = std::move(rounds);
+  frame.roundResults = roundResults;
   for (auto [target, value] : llvm::zip(func.getArguments(), args))
     if (Error error = frame.bind(func, target, value))
       return error;

@@ -8,7 +8,6 @@
 #include "RunBlock.h"
 #include "../common/LatentForms.h"
 
-#include "attn/Dialect/Attn/Transforms/ScoreRest.h"
 #include "attn/Harness/Check.h"
 #include "attn/Harness/LatentProblem.h"
 #include "attn/Target/SharedLayout.h"
@@ -79,10 +78,9 @@ llvm::Expected<bool> attn::runBlock(mlir::MLIRContext *context,
                             {"first_call_us", us}};
   bool ok = true;
   if (run.check) {
-    auto oracle = Oracle::create(forms->function(forms->original),
-                                 forms->function(forms->rewritten),
-                                 (*problem)->interpreterArguments(),
-                                 attention.dtype, getScoreRest(attend) > 0);
+    auto oracle = Oracle::create(
+        forms->function(forms->original), forms->function(forms->rewritten),
+        (*problem)->interpreterArguments(), attention.dtype);
     if (!oracle)
       return oracle.takeError();
     CheckResult result =

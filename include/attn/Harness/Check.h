@@ -35,13 +35,11 @@ public:
                                        const Problem &problem);
   /// The same of `func`, whose first result is the output and second, if any,
   /// the log-sum-exp, with elements of `dtype`. The yardstick is `lowered`, the
-  /// same function as it is computed: each of its ops leaves `dtype` behind,
-  /// but, with `scoreRest`, for those that make a query or keys, of which
-  /// kernels keep what rounding leaves.
+  /// same function as it is computed: each of its ops leaves `dtype` behind.
   static llvm::Expected<Oracle> create(mlir::func::FuncOp func,
                                        mlir::func::FuncOp lowered,
                                        llvm::ArrayRef<interp::Value> arguments,
-                                       int32_t dtype, bool scoreRest);
+                                       int32_t dtype);
 
   /// Puts another call's results behind, as of more requests of this one.
   void append(const Oracle &other);

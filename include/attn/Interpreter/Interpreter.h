@@ -31,15 +31,14 @@ namespace attn::interp {
 /// score region the scalar ops of `arith` and `math`. Anything else, a shape
 /// that does not fit, or an index outside of a cache is an error that names the
 /// op and its location. `roundWeight`, where given, is
-/// AttendParams::roundWeight of every attend. What an op computes in float64 is
-/// rounded to its tensor's element type where `rounds`, if given, says so of
-/// the op, as a kernel per op leaves it in memory: not the oracle, but a
-/// yardstick for its errors. What an attend computes is left alone, since a
-/// projection behind it reads f32.
+/// AttendParams::roundWeight of every attend. With `roundResults`, what an op
+/// computes in float64 is rounded to its tensor's element type, as a kernel per
+/// op leaves it in memory: not the oracle, but a yardstick for its errors. What
+/// an attend computes is left alone, since a projection behind it reads f32.
 llvm::Expected<llvm::SmallVector<Value>>
 interpret(mlir::func::FuncOp func, llvm::ArrayRef<Value> args,
           std::function<double(double)> roundWeight = {},
-          std::function<bool(mlir::Operation *)> rounds = {});
+          bool roundResults = false);
 
 } // namespace attn::interp
 

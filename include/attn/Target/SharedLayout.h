@@ -113,15 +113,15 @@ struct DecodeSharedMemory : SharedMemoryDivider {
     int64_t madeValueBytes = s.kvTile * madeValue.rowBytes();
     // Weights are there from when K has been multiplied to when V has: where K
     // with its rest is so much larger than V, behind V.
-    bool shares = s.rest > 0 && madeValueBytes + weightsBytes <= madeKeyBytes;
-    weightsOffset = shares ? 0 : reserve(weightsBytes);
+    weightsInKeys = s.rest > 0 && madeValueBytes + weightsBytes <= madeKeyBytes;
+    weightsOffset = weightsInKeys ? 0 : reserve(weightsBytes);
     maximaOffset = reserve(s.warps * s.rows * 4);
     sumsOffset = reserve(s.warps * s.rows * 4);
     addressBytes = s.kvTile * 8;
     // Two tiles' addresses of K and of V.
     addressesOffset = reserve(2 * 2 * addressBytes);
     madeOffset = reserve(std::max(madeKeyBytes, madeValueBytes));
-    if (shares)
+    if (weightsInKeys)
       weightsOffset = madeOffset + madeValueBytes;
     chunkBytes = s.up.depth * 2 * std::max(s.up.nope, s.up.v);
     chunksOffset = reserve(s.up.stages * chunkBytes);
@@ -133,6 +133,7 @@ struct DecodeSharedMemory : SharedMemoryDivider {
   int64_t queryOffset, stagesOffset, stageBytes;
   int64_t valueInStage; ///< V of a stage, from its start
   int64_t weightsOffset;
+  bool weightsInKeys;               ///< where K, made of a tile, lay
   int64_t maximaOffset, sumsOffset; ///< [warp][row] f32
   int64_t addressesOffset;          ///< [tile % 2][K, V][token] i64
   int64_t addressBytes;

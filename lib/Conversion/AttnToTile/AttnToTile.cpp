@@ -103,11 +103,14 @@ struct KernelBuilder {
     // The weights of partial states multiply nothing but themselves.
     Type weight = type.getCols() > 1 ? strategy.weight(cache.getElement())
                                      : Type(b.getF32Type());
-    bool packed = !weight.isF32();
+    // A maximum that lags behind saves rescaling, but has the largest weight
+    // rounded, which is else exactly 1. That counts where few tokens have most
+    // of the weight: with scores as large as have a rest kept.
+    bool lags = !weight.isF32() && kernel.getRest() == 0;
     return tile::OnlineSoftmaxOp::create(
         b, loc, tileOf(rows, type.getCols(), weight), tileOf(rows, 1),
         tileOf(rows, 1), tileOf(rows, 1), score, body->getArgument(2),
-        body->getArgument(3), b.getF32FloatAttr(packed ? 8.0f : 0.0f));
+        body->getArgument(3), b.getF32FloatAttr(lags ? 8.0f : 0.0f));
   }
 
   /// Normalises the state and stores it.

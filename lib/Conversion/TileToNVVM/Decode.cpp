@@ -67,6 +67,9 @@ struct DecodeKernel {
   void storeWeights(const Fragment &weights) {
     int64_t elements = weights.size();
     Value base = e.ptr(shared, layout.weightsOffset);
+    // Several warps have met since K was read, to find the rows' maxima.
+    if (layout.weightsInKeys && k.warps() == 1)
+      e.barrier();
     for (int64_t i = 0; i < elements; i += 2) {
       Value row = geometry.localRow(geometry.rowOf(i, elements));
       Value column = geometry.scoreColumn(i, elements);

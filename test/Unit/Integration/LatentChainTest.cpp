@@ -206,9 +206,8 @@ protected:
           stored.at(h, n, r) = straight.at(h, r, n);
     arguments[1] = problem.attention().interpreterArguments()[1];
     arguments[2] = std::move(stored);
-    auto oracle =
-        Oracle::create(function("mla"), function("lowered"), arguments,
-                       problem.attention().shape().dtype, GetParam().hasRest());
+    auto oracle = Oracle::create(function("mla"), function("lowered"),
+                                 arguments, problem.attention().shape().dtype);
     if (oracle)
       return std::move(*oracle);
     ADD_FAILURE() << llvm::toString(oracle.takeError());
