@@ -32,12 +32,12 @@ const std::vector<Machine> &attn::cost::measuredMachines() {
   static const std::vector<Machine> machines = {
       {"amx-thread",
        /*memoryGB=*/0,
-       /*readGBps=*/21.5,
-       /*bf16Flops=*/2.602e12,
+       /*readGBps=*/22.6,
+       /*bf16Flops=*/2.554e12,
        /*fp8Flops=*/0,
-       {/*absorbed=*/{0.377, 0.0395},
-        /*materialized=*/{0.239, 0.294},
-        /*fused=*/{0.295, 0.393}}},
+       {/*absorbed=*/{0.360, 0.0449},
+        /*materialized=*/{0.243, 0.296},
+        /*fused=*/{0.311, 0.381}}},
   };
   return machines;
 }

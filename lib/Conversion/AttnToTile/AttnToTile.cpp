@@ -97,16 +97,14 @@ struct KernelBuilder {
         rest);
   }
 
-  /// `p, m, l, alpha` of one softmax step over `score`.
-  tile::OnlineSoftmaxOp softmaxStep(Value score, Block *body) {
+  /// `p, m, l, alpha` of one softmax step over `score`; the maximum may lag
+  /// behind where weights are rounded.
+  tile::OnlineSoftmaxOp softmaxStep(Value score, Block *body, bool mayLag) {
     auto type = cast<tile::TileType>(score.getType());
     // The weights of partial states multiply nothing but themselves.
     Type weight = type.getCols() > 1 ? strategy.weight(cache.getElement())
                                      : Type(b.getF32Type());
-    // A maximum that lags behind saves rescaling, but has the largest weight
-    // rounded, which is else exactly 1. That counts where few tokens have most
-    // of the weight: with scores as large as have a rest kept.
-    bool lags = !weight.isF32() && kernel.getRest() == 0;
+    bool lags = mayLag && !weight.isF32();
     return tile::OnlineSoftmaxOp::create(
         b, loc, tileOf(rows, type.getCols(), weight), tileOf(rows, 1),
         tileOf(rows, 1), tileOf(rows, 1), score, body->getArgument(2),
@@ -137,7 +135,8 @@ struct KernelBuilder {
   int64_t rows;
 };
 
-void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
+void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend,
+                 bool mayLag) {
   KernelBuilder k(b, attend.getLoc(), kernel);
   int64_t tokens = k.strategy.kvTile();
   Type element = k.cache.getElement();
@@ -170,7 +169,7 @@ void buildAttend(OpBuilder &b, tile::KernelOp kernel, AttendOp attend) {
     tile::YieldOp::create(inner, yield->getLoc(), yield->getOperands());
     yield->erase();
   }
-  tile::OnlineSoftmaxOp step = k.softmaxStep(score, body);
+  tile::OnlineSoftmaxOp step = k.softmaxStep(score, body, mayLag);
   Value acc = tile::DotAccOp::create(b, k.loc, body->getArgument(4).getType(),
                                      step.getP(), value, body->getArgument(4),
                                      step.getAlpha());
@@ -190,7 +189,7 @@ void buildCombine(OpBuilder &b, tile::KernelOp kernel, Location loc) {
   auto score = tile::ScoreOp::create(
       b, loc, k.tileOf(k.rows, 1), body->getArgument(1), APFloat(1.0f),
       APFloat(0.0f), /*causal=*/false, /*window=*/0, /*no_mask=*/true);
-  tile::OnlineSoftmaxOp step = k.softmaxStep(score, body);
+  tile::OnlineSoftmaxOp step = k.softmaxStep(score, body, /*mayLag=*/false);
   auto acc =
       tile::MapOp::create(b, loc, TypeRange{out},
                           ValueRange{body->getArgument(4), step.getAlpha(),
@@ -320,6 +319,11 @@ struct ConvertAttnToTilePass
     if (fused && failed(checkFused(attend)))
       return failure();
     int64_t rest = getScoreRest(attend);
+    // A maximum that lags behind saves rescaling, but has the largest weight
+    // rounded, which is else exactly 1. That counts where few tokens have most
+    // of the weight, as with scores so large that a rest is kept, and where
+    // decompressed values are rounded besides.
+    bool mayLag = rest == 0 && (!attend.hasUpProjections() || wide);
     if (attend.hasUpProjections() && !fused) {
       FailureOr<AttendOp> core = separateProjections(attend, name, symbols);
       if (failed(core))
@@ -378,7 +382,7 @@ struct ConvertAttnToTilePass
         buildCombine(b, kernel, attend.getLoc());
         ++numCombines;
       } else {
-        buildAttend(b, kernel, attend);
+        buildAttend(b, kernel, attend, mayLag);
         ++numKernels;
       }
       symbols.insert(kernel);

@@ -64,7 +64,7 @@ func.func @unknown(%c: tensor<1x?x512xbf16>, %w_uk: tensor<128x512x128xbf16>, %w
 // 147 on (select-form.mlir).
 
 // AMX-LABEL: func @over_1024(
-// AMX: %[[BOUND:.*]] = arith.constant 66 : index
+// AMX: %[[BOUND:.*]] = arith.constant 71 : index
 // AMX: arith.cmpi slt, %{{.*}}, %[[BOUND]]
 // AMX: attn.attend {{.*}}fused_decompress
 func.func @over_1024(%c: tensor<1x1024x512xbf16>, %w_uk: tensor<128x512x128xbf16>, %w_uv: tensor<128x512x128xbf16>,
@@ -86,7 +86,7 @@ func.func @over_1024(%c: tensor<1x1024x512xbf16>, %w_uk: tensor<128x512x128xbf16
 // CHECK-LABEL: func @yarn(
 // CHECK: arith.constant 103 : index
 // AMX-LABEL: func @yarn(
-// AMX: arith.constant 56 : index
+// AMX: arith.constant 59 : index
 func.func @yarn(%c: tensor<1x1024x512xbf16>, %w_uk: tensor<128x512x128xbf16>, %w_uv: tensor<128x512x128xbf16>,
                 %q: tensor<1x?x128x128xbf16>) -> tensor<1x?x128x128xbf16> {
   %k = attn.decompress %c, %w_uk : (tensor<1x1024x512xbf16>, tensor<128x512x128xbf16>) -> tensor<1x1024x128x128xbf16>
