@@ -7,10 +7,12 @@
 
 #include "attn/Pack/Plan.h"
 #include "attn/Cost/Engine.h"
+#include "attn/Dialect/Attn/Transforms/Passes.h"
 #include "attn/Import/LatentKernel.h"
 #include "attn/Model/Config.h"
 
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -141,6 +143,11 @@ Planner::addShape(const model::AttentionSpec &attention) {
       auto module = build(context, attention, unit.name, decode);
       if (!module)
         return module.takeError();
+      mlir::PassManager pm(context);
+      pm.addPass(createAttnSelectScoreRest({options.scoreRest}));
+      if (mlir::failed(pm.run(**module)))
+        return refuse("--score-rest " + options.scoreRest +
+                      " cannot be had (see the diagnostics)");
       llvm::raw_string_ostream stream(unit.text);
       (*module)->print(stream);
       plan.units.push_back(std::move(unit));

@@ -58,6 +58,9 @@ llvm::Expected<pack::Options> AttncOptions::packOptions() const {
   auto parsedLayout = symbolizeLayout(layout);
   if (!parsedLayout)
     return llvm::createStringError("--layout must be own or row");
+  if (!llvm::is_contained({"auto", "always", "never"}, scoreRest.getValue()))
+    return llvm::createStringError(
+        "--score-rest must be auto, always or never");
   auto targets = pack::parseTargets(target);
   if (!targets)
     return targets.takeError();
@@ -72,6 +75,7 @@ llvm::Expected<pack::Options> AttncOptions::packOptions() const {
   options.maxQ = maxQ;
   options.maxBatch = maxBatch;
   options.maxContext = maxContext;
+  options.scoreRest = scoreRest;
   options.jobs = jobs;
   options.linker = linker;
   return options;

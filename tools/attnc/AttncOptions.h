@@ -67,6 +67,11 @@ struct AttncOptions {
   opt<int64_t> maxQ{"max-q",
                     llvm::cl::desc("Kernels for 1 to N query tokens a request"),
                     llvm::cl::init(1), llvm::cl::cat(category)};
+  opt<std::string> scoreRest{
+      "score-rest",
+      llvm::cl::desc("Of latent attention: keep what 16 bits leave of the "
+                     "projected query: always, never or auto"),
+      llvm::cl::init("auto"), llvm::cl::cat(category)};
   opt<std::string> emit{
       "emit",
       llvm::cl::desc("attn, tile, mlir-llvm, llvm, asm, obj (CPU), ptx, cubin "

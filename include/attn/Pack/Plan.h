@@ -28,8 +28,9 @@ struct Options {
   int64_t maxQ = 1;       ///< kernels for 1 ... maxQ query tokens
   int64_t maxBatch = 256; ///< capacity: requests of a call
   int64_t maxContext = 0; ///< capacity: tokens of a request; 0: the models'
-  unsigned jobs = 0;      ///< compilations at a time; 0: one per processor
-  std::string linker;     ///< an ld; empty: searched for
+  std::string scoreRest = "auto"; ///< of attn-select-score-rest
+  unsigned jobs = 0;  ///< compilations at a time; 0: one per processor
+  std::string linker; ///< an ld; empty: searched for
 };
 
 /// Whether a pack has, beside a kind of layer's kernels, those of
