@@ -162,11 +162,12 @@ static attn_status selectAbsorbed(const attn_library *lib,
                                   const attn_mla_params &p, MlaSelection &s) {
   s.decode.flags |= ATTN_FLAG_OUT_F32;
   const attn_decode_params &d = s.decode;
-  // A library has a query in two parts where it is worth that.
-  attn_decode_params inParts = d;
-  inParts.flags |= ATTN_KERNEL_REST;
-  if (selectDecode(lib, inParts, s.attention) != ATTN_OK)
-    ATTN_TRY(selectDecode(lib, d, s.attention));
+  ATTN_TRY(selectWithRest([&](bool inParts) {
+    attn_decode_params facts = d;
+    if (inParts)
+      facts.flags |= ATTN_KERNEL_REST;
+    return selectDecode(lib, facts, s.attention);
+  }));
   ProjectionFacts query = {d.dtype, d.dtype, d.q_heads, p.nope, d.v_dim};
   query.rest = getQueryRest(*s.attention.desc) > 0;
   ATTN_TRY(selectProjection(lib, d, query, s.query));

@@ -76,6 +76,20 @@ int64_t getKeyRest(const DescT &desc) {
              : 0;
 }
 
+/// Chooses, by `select(inParts)`, the kernel whose query or keys keep a rest
+/// where the library has one, as it has where that is worth it; else the other.
+/// That the former is for another CPU or page is a better reason than that
+/// there is none of the latter.
+template <typename Select>
+attn_status selectWithRest(Select select) {
+  attn_status inParts = select(true);
+  if (inParts == ATTN_OK)
+    return ATTN_OK;
+  attn_status whole = select(false);
+  return whole == ATTN_ERROR_UNSUPPORTED && inParts != whole ? select(true)
+                                                             : whole;
+}
+
 } // namespace attn::runtime
 
 #endif // ATTN_RUNTIME_LIB_MLA_H

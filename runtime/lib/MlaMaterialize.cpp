@@ -99,14 +99,19 @@ attn_status attn::runtime::selectMaterialized(const attn_library *lib,
   facts.k_dim = p.nope + rope;
   facts.v_dim = p.v;
   facts.page_size = kUnpaged;
-  // A library has keys in two parts where that is worth it.
-  attn_decode_params inParts = facts;
-  inParts.flags |= ATTN_KERNEL_REST;
-  inParts.k_dim += p.nope;
-  if (selectKernel(*lib->table, inParts, attn_cpu_isa(), s.attention) !=
-          ATTN_OK ||
-      s.attention->nope != p.nope)
-    ATTN_TRY(selectKernel(*lib->table, facts, attn_cpu_isa(), s.attention));
+  ATTN_TRY(selectWithRest([&](bool inParts) {
+    attn_decode_params own = facts;
+    if (inParts) {
+      own.flags |= ATTN_KERNEL_REST;
+      own.k_dim += p.nope;
+    }
+    ATTN_TRY(selectKernel(*lib->table, own, attn_cpu_isa(), s.attention));
+    // Of rows as wide as these, other columns may have the rest.
+    if (inParts && s.attention->nope != p.nope)
+      return fail(ATTN_ERROR_UNSUPPORTED,
+                  "the kernel's keys have another rest");
+    return ATTN_OK;
+  }));
   s.rest = getKeyRest(*s.attention);
   ATTN_TRY(selectProjection(lib, d,
                             {d.dtype, d.dtype, d.q_heads, d.v_dim, p.nope,

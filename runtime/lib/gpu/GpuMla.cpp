@@ -36,11 +36,12 @@ static attn_status selectAbsorbed(const attn_library &lib,
   s.form = ATTN_MLA_FORM_ABSORBED;
   // What the output's projection reads.
   d.flags |= ATTN_FLAG_OUT_F32;
-  // A library has a query in two parts where it is worth that.
-  attn_decode_params inParts = d;
-  inParts.flags |= ATTN_KERNEL_REST;
-  if (gpu::select(lib, inParts, s.attention) != ATTN_OK)
-    ATTN_TRY(gpu::select(lib, d, s.attention));
+  ATTN_TRY(selectWithRest([&](bool inParts) {
+    attn_decode_params facts = d;
+    if (inParts)
+      facts.flags |= ATTN_KERNEL_REST;
+    return gpu::select(lib, facts, s.attention);
+  }));
   s.rest = getQueryRest(*s.attention.desc);
   ProjectionFacts query = {d.dtype, d.dtype, d.q_heads, p.nope, d.v_dim};
   query.rest = s.rest > 0;

@@ -39,13 +39,19 @@ attn_status gpu::selectMaterialized(const attn_library &lib,
   facts.kv_heads = d.q_heads;
   facts.k_dim = p.nope + rope;
   facts.v_dim = p.v;
-  // A library has keys in two parts where that is worth it.
-  attn_decode_params inParts = facts;
-  inParts.flags |= ATTN_KERNEL_REST;
-  inParts.k_dim += p.nope;
-  if (select(lib, inParts, s.attention) != ATTN_OK ||
-      s.attention.desc->nope != p.nope)
-    ATTN_TRY(select(lib, facts, s.attention));
+  ATTN_TRY(selectWithRest([&](bool inParts) {
+    attn_decode_params own = facts;
+    if (inParts) {
+      own.flags |= ATTN_KERNEL_REST;
+      own.k_dim += p.nope;
+    }
+    ATTN_TRY(select(lib, own, s.attention));
+    // Of rows as wide as these, other columns may have the rest.
+    if (inParts && s.attention.desc->nope != p.nope)
+      return fail(ATTN_ERROR_UNSUPPORTED,
+                  "the kernel's keys have another rest");
+    return ATTN_OK;
+  }));
   s.rest = getKeyRest(*s.attention.desc);
   ATTN_TRY(select(lib,
                   {d.dtype, d.dtype, d.q_heads, d.v_dim, p.nope, nullptr,

@@ -411,6 +411,24 @@ TEST_F(MlaMaterialize, NeedsAllThreeKernels) {
   }
 }
 
+/// Keys of 3 + 3 + 2 columns are as wide as those of 2 + 2 + 4.
+TEST_F(MlaMaterialize, TakesNoKeysWithAnotherRest) {
+  attention.flags = ATTN_KERNEL_REST;
+  attention.k_dim = 2 * kNope + kRope;
+  projections[0].flags |= ATTN_KERNEL_REST;
+  for (int32_t nope : {int32_t(kNope), int32_t(kNope) - 1}) {
+    attention.nope = nope;
+    open({{5}});
+    if (IsSkipped())
+      return;
+    uint64_t bytes = 0;
+    params.form = ATTN_MLA_FORM_MATERIALIZED;
+    EXPECT_EQ(attn_mla_workspace_size(library, &params, &bytes),
+              nope == kNope ? ATTN_OK : ATTN_ERROR_UNSUPPORTED)
+        << attn_error_message();
+  }
+}
+
 TEST_F(MlaMaterialize, RefusesBadArguments) {
   ASSERT_NO_FATAL_FAILURE(open({{9, 4}}));
   if (IsSkipped())

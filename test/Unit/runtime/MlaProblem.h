@@ -28,7 +28,8 @@ struct MlaProblem {
   static constexpr int64_t kHeads = 5, kNope = 3, kRank = 4, kRope = 2, kV = 6;
   static constexpr int64_t kTokens = 2;
 
-  template <int64_t K, int64_t N>
+  /// With a rest, half of each number stands N columns on.
+  template <int64_t K, int64_t N, bool HasRest = false>
   static void project(const attn_project_args *args,
                       const attn_project_item *item, void *) {
     auto *in = static_cast<const float *>(args->in);
@@ -43,11 +44,16 @@ struct MlaProblem {
                 in[item->batch * args->in_stride_batch +
                    t * args->in_stride_token + h * args->in_stride_head + i] *
                 weight[(h * K + i) * N + j];
-          out[item->batch * args->out_stride_batch +
-              t * args->out_stride_token + h * args->out_stride_head + j] = sum;
+          float *to = out + item->batch * args->out_stride_batch +
+                      t * args->out_stride_token + h * args->out_stride_head +
+                      j;
+          *to = HasRest ? sum / 2 : sum;
+          if (HasRest)
+            to[N] = sum / 2;
         }
   }
 
+  template <bool HasRest = false>
   static void attend(const attn_kernel_args *args, const attn_work_item *item,
                      void *) {
     auto *query = static_cast<const float *>(args->q);
@@ -56,10 +62,11 @@ struct MlaProblem {
       for (int64_t h = 0; h < kHeads; ++h) {
         const float *q = query + item->batch * args->q_stride_batch +
                          t * args->q_stride_token + h * args->q_stride_head;
+        const float *rope = q + (HasRest ? 2 * kRank : kRank);
         for (int64_t d = 0; d < kRank; ++d)
           out[item->batch * args->out_stride_batch +
               t * args->out_stride_token + h * args->out_stride_head + d] =
-              q[d] * (q[kRank] + 2 * q[kRank + 1]);
+              (HasRest ? q[d] + q[kRank + d] : q[d]) * (rope[0] + 2 * rope[1]);
       }
   }
 
@@ -104,7 +111,7 @@ struct MlaProblem {
     attention.isa = ATTN_ISA_AVX2;
     attention.kv_tile = 16;
     attention.page_multiple = 1;
-    attention.kernel = attend;
+    attention.kernel = attend<>;
     attention.combine = combine;
     projections = {projection(kNope, kRank, project<kNope, kRank>),
                    projection(kRank, kV, project<kRank, kV>)};

@@ -82,6 +82,43 @@ TEST_F(Mla, RunsThroughTheWrapper) {
   EXPECT_TRUE(bool(index)) << index.error().message;
 }
 
+/// A query in two parts lies in the workspace as wide as it is.
+TEST_F(Mla, TheProjectedQueryMayHaveARest) {
+  attention.flags |= ATTN_KERNEL_REST;
+  attention.kernel = attend<true>;
+  projections[0].flags = ATTN_KERNEL_REST;
+  projections[0].kernel = project<kNope, kRank, true>;
+  for (int32_t threads : {1, 3}) {
+    open(3, threads);
+    if (IsSkipped())
+      return;
+    ASSERT_EQ(run(), ATTN_OK) << attn_error_message();
+    expectRight(3);
+  }
+  // A projection of one part is none for it.
+  projections[0].flags = 0;
+  open(1, 1);
+  EXPECT_EQ(run(), ATTN_ERROR_UNSUPPORTED);
+  EXPECT_NE(std::string(attn_error_message()).find("from 3 to 4 in two parts"),
+            std::string::npos)
+      << attn_error_message();
+}
+
+/// That the library's kernel is for another CPU or page is the better reason
+/// than that it has none for a query of one part.
+TEST_F(Mla, SaysWhatAKernelOfTwoPartsLacks) {
+  attention.flags |= ATTN_KERNEL_REST;
+  attention.isa = 1000;
+  open(1, 1);
+  if (IsSkipped())
+    return;
+  EXPECT_EQ(run(), ATTN_ERROR_CPU_FEATURE) << attn_error_message();
+  attention.isa = ATTN_ISA_AVX2;
+  attention.page_multiple = 48;
+  open(1, 1);
+  EXPECT_EQ(run(), ATTN_ERROR_PAGE_SIZE) << attn_error_message();
+}
+
 TEST_F(Mla, NamesTheMissingProjection) {
   projections.pop_back();
   open(1, 1);
