@@ -134,6 +134,10 @@ int main(int argc, char **argv) {
   opts = &options;
   exitOnError.setBanner("attn-bench: error: ");
   exitOnError(options.validate());
+  if (options.scoreRest.getNumOccurrences())
+    exitOnError(llvm::createStringError(
+        "--score-rest is of latent attention with its projections: "
+        "attn-bench-latent and attn-bench-forms time that"));
   bool cold = options.mode == "cold";
   if (!cold && options.mode != "warm")
     exitOnError(llvm::createStringError("--mode must be warm or cold"));

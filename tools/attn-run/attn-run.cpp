@@ -194,9 +194,10 @@ int main(int argc, char **argv) {
     options.mostQueries = 1024;
   else if (options.tensorParallel.getNumOccurrences() ||
            options.form.getNumOccurrences() ||
+           options.scoreRest.getNumOccurrences() ||
            options.machine.getNumOccurrences())
     exitOnError(llvm::createStringError(
-        "--tensor-parallel, --form and --machine need --block"));
+        "--tensor-parallel, --form, --machine and --score-rest need --block"));
   exitOnError(options.validate());
   for (int64_t tokens : opts->context)
     if (tokens < 0 || tokens > INT32_MAX)

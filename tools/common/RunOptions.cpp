@@ -8,6 +8,8 @@
 
 #include "RunOptions.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 using namespace attn;
 
 llvm::Error RunOptions::validate() const {
@@ -20,6 +22,9 @@ llvm::Error RunOptions::validate() const {
   if (qLen < 1 || qLen > mostQueries)
     return llvm::createStringError("--q-len must be 1 to " +
                                    llvm::Twine(mostQueries));
+  if (!llvm::is_contained({"auto", "always", "never"}, scoreRest.getValue()))
+    return llvm::createStringError("--score-rest must be auto, always or "
+                                   "never");
   if (page < 0 || page > 1 << 30)
     return llvm::createStringError("--page must be 0 to 2^30");
   return decodeOptions().takeError();
