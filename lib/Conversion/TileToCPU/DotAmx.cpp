@@ -129,7 +129,7 @@ static void dotTiles(Kernel &k, Value query, const View &key,
     }
     return next;
   };
-  for (const Meeting &meeting : getMeetings(k)) {
+  for (const Meeting &meeting : meetingsOf(k)) {
     int64_t steps = llvm::divideCeil(meeting.count, kStep);
     int64_t queryStart = meeting.query / kStep * stepBytes;
     if (steps > 4 && meeting.count % kStep == 0) {

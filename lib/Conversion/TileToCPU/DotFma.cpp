@@ -45,7 +45,7 @@ struct QueryLayout {
     return std::min(i * step, count - step);
   }
   SmallVector<Meeting, 2> meetings(const Kernel &k) const {
-    return rest ? SmallVector<Meeting, 2>{{0, 0, columns}} : getMeetings(k);
+    return rest ? SmallVector<Meeting, 2>{{0, 0, columns}} : meetingsOf(k);
   }
 };
 

@@ -54,18 +54,6 @@ Value attn::cpu::emitQueryRow(Kernel &k, Value token, Value groupHead) {
   return e.ptr(base, e.mul(index, Emitter::bytes(k.element())));
 }
 
-SmallVector<Meeting, 2> attn::cpu::getMeetings(const Kernel &k) {
-  int64_t queryRest = std::max<int64_t>(k.qDim() - k.kDim(), 0);
-  int64_t keyRest = std::max<int64_t>(k.kDim() - k.qDim(), 0);
-  int64_t rest = queryRest + keyRest, width = std::min(k.qDim(), k.kDim());
-  SmallVector<Meeting, 2> meetings;
-  if (rest)
-    meetings.push_back({0, 0, rest, queryRest, keyRest});
-  if (width > rest)
-    meetings.push_back({rest + queryRest, rest + keyRest, width - rest});
-  return meetings;
-}
-
 namespace {
 
 class KernelLowering {
@@ -146,7 +134,7 @@ private:
 LogicalResult KernelLowering::check() {
   if (!op.getScheduleAttr())
     return op.emitOpError("has no schedule");
-  if (k.kDim() % 16 || k.qDim() % 16 || k.vDim() % 16)
+  if (k.kDim() % 16 || k.vDim() % 16)
     return op.emitOpError("widths of K and V must be multiples of 16, got ")
            << k.kDim() << " and " << k.vDim();
   if (failed(checkDecompressedTiles()) ||

@@ -10,6 +10,7 @@
 
 #include "Emitter.h"
 #include "attn/Conversion/KernelFacts.h"
+#include "attn/Conversion/Meetings.h"
 #include "attn/Cost/RowBlocks.h"
 #include "attn/Dialect/Tile/IR/Tile.h"
 #include "llvm/ADT/DenseMap.h"
@@ -129,16 +130,10 @@ struct Kernel {
 /// Where query row (token, head within the group) of the current head starts.
 Value emitQueryRow(Kernel &k, Value token, Value groupHead);
 
-/// Columns of the query that meet as many of the keys; where either distance is
-/// not 0, those so much further meet the same of the other side as well.
-struct Meeting {
-  int64_t query, key, count;
-  int64_t queryRest = 0, keyRest = 0;
-
-  int64_t parts() const { return queryRest || keyRest ? 2 : 1; }
-};
-/// All of them, those of a rest first.
-llvm::SmallVector<Meeting, 2> getMeetings(const Kernel &k);
+/// What of the query meets what of the keys.
+inline llvm::SmallVector<Meeting, 2> meetingsOf(const Kernel &k) {
+  return getMeetings(k.qDim(), k.kDim());
+}
 
 // One set of functions an engine family: storage of a head's packed query in
 // bytes; packing it; scores = q k^T; acc = alpha * acc + p v.

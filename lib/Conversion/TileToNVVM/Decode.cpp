@@ -9,6 +9,7 @@
 #include "TileStream.h"
 #include "Work.h"
 #include "attn/Conversion/KernelFacts.h"
+#include "attn/Conversion/Meetings.h"
 #include "attn/Conversion/TileToNVVM/TileToNVVM.h"
 
 #include <cstddef>
@@ -228,14 +229,11 @@ struct DecodeKernel {
 
   /// The columns of K that lie in the stage.
   SmallVector<Columns> cachedKeys() {
-    int64_t queryRest = k.op.getQueryRest() / 16;
-    int64_t keyRest = k.op.getKeyRest() / 16, rest = queryRest + keyRest;
     SmallVector<Columns> keys;
-    if (rest)
-      keys.push_back({&layout.key, stage, 0, rest, 0, queryRest, keyRest});
-    int64_t first = rest + keyRest;
-    if (int64_t others = k.cache.getK() / 16 - first)
-      keys.push_back({&layout.key, stage, first, others, rest + queryRest});
+    for (const Meeting &m :
+         getMeetings(k.op.getQueryColumns(), k.op.getKeyColumns()))
+      keys.push_back({&layout.key, stage, m.key / 16, m.count / 16,
+                      m.query / 16, m.queryRest / 16, m.keyRest / 16});
     return keys;
   }
 
